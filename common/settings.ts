@@ -1,0 +1,30 @@
+import { readText } from './files.ts';
+import type { Problem } from './problem.ts';
+import { describeIssues } from './schema.ts';
+import { type Settings, settingsSchema } from './settings/schema.ts';
+import { parseDocuments } from './yaml-text.ts';
+
+export type { BgpSettings, Peer, Settings } from './settings/schema.ts';
+
+export type SettingsResult =
+  | { settings: Settings; problems?: undefined }
+  | { settings?: undefined; problems: Problem[] };
+
+/** Checks the text of a settings file and fills in the defaults; all problems of the file at once. */
+export function parseSettings(text: string, fileName: string): SettingsResult {
+  const parsed = parseDocuments(text, fileName, 'one document');
+  if (parsed.problems.length > 0) return { problems: parsed.problems };
+  const checked = settingsSchema.safeParse(parsed.documents[0]?.value);
+  return checked.success
+    ? { settings: checked.data }
+    : { problems: describeIssues(checked.error.issues, fileName) };
+}
+
+/** The same of a file; one that cannot be read is a problem like others. */
+export async function readSettings(path: string): Promise<SettingsResult> {
+  try {
+    return parseSettings(await readText(path), path);
+  } catch (error) {
+    return { problems: [error as Problem] };
+  }
+}
