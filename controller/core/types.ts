@@ -89,6 +89,7 @@ export interface Change {
   removed: string[];
   drained: string[];
   undrained: string[];
+  reweighted: string[];
   serversNow: number; // with a weight above 0
   drainingNow: number;
 }
@@ -97,6 +98,7 @@ export interface Change {
 export interface WantedService {
   mark: number;
   scheduler: string;
+  persistent: boolean;
   realServers: WantedDestination[];
 }
 
@@ -105,6 +107,9 @@ export interface WantedDestination {
   port: number;
   weight: number;
   upperThreshold: number;
+  lowerThreshold: number;
+  /** keepalived's inhibit_on_failure: a failed check sets weight 0 where it would else remove the server. */
+  inhibitOnFailure: boolean;
 }
 
 export interface IpvsService {
@@ -115,6 +120,8 @@ export interface IpvsService {
   port?: number;
   scheduler: string;
   persistent: boolean;
+  /** Since the service was made; not compared. */
+  packetsIn?: number;
   destinations: IpvsDestination[];
 }
 

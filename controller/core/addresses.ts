@@ -1,0 +1,61 @@
+/** IPv4 addresses as numbers: the canonical order of real servers is numeric, not alphabetic. */
+import { isIPv4 } from 'node:net';
+
+/** 0 … 2³²−1; the text must have passed isIPv4. */
+export function addressNumber(text: string): number {
+  let number = 0;
+  let octet = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i);
+    if (digit === 46) {
+      number = number * 256 + octet;
+      octet = 0;
+    } else {
+      octet = octet * 10 + digit - 48;
+    }
+  }
+  return number * 256 + octet;
+}
+
+interface Place {
+  address: string;
+  port: number;
+}
+
+/** The same servers in the order of their numeric address, then port: every LB pod builds the same list. */
+export function sortPlaces<T extends Place>(places: readonly T[]): T[] {
+  return places
+    .map((place) => ({ place, number: addressNumber(place.address) }))
+    .sort((a, b) => a.number - b.number || a.place.port - b.place.port)
+    .map(({ place }) => place);
+}
+
+const ranges: [prefix: string, length: number, why: string][] = [
+  ['0.0.0.0', 8, 'it means "this host"'],
+  ['127.0.0.0', 8, 'it is a loopback address'],
+  ['169.254.0.0', 16, 'it is a link-local address'],
+  ['224.0.0.0', 3, 'it is a multicast or reserved address'],
+];
+
+function inside(number: number, prefix: string, length: number): boolean {
+  const size = 2 ** (32 - length);
+  return Math.floor(number / size) === Math.floor(addressNumber(prefix) / size);
+}
+
+/** Why an address cannot be a real server, or undefined when it can. */
+export function whyNotAServer(address: unknown, vipPrefixes: readonly string[]): string | undefined {
+  if (typeof address !== 'string' || !isIPv4(address)) return 'it is not an IPv4 address';
+  const number = addressNumber(address);
+  for (const [prefix, length, why] of ranges) if (inside(number, prefix, length)) return why;
+  for (const text of vipPrefixes) {
+    const [prefix = '', length = ''] = text.split('/');
+    // The pod holds the whole prefix as local addresses: a server in there would be the LB pod itself.
+    if (isIPv4(prefix) && inside(number, prefix, Number(length)))
+      return `it is inside the VIP prefix ${text}`;
+  }
+  return undefined;
+}
+
+export function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535;
+}

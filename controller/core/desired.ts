@@ -1,0 +1,55 @@
+/**
+ * desired: settings + snapshot → the virtual services that should be, in canonical order. The same input in
+ * any order gives the same result, so that every LB pod builds the same rules.
+ */
+import { Problem } from '../../common/problem.ts';
+import type { Settings } from '../../common/settings.ts';
+import { resolveEndpoints } from './endpoints.ts';
+import { allocateMarks } from './marks.ts';
+import { tidyNotes } from './notes.ts';
+import type { Desired, Endpoint, MarkTable, RealServer, Snapshot } from './types.ts';
+
+export function computeDesired(
+  settings: Settings,
+  snapshot: Snapshot,
+  marks: MarkTable,
+): Desired | { refused: Problem[] } {
+  const { name, namespace } = settings.service;
+  const { service } = snapshot;
+  if (service?.metadata?.name !== name || (service.metadata.namespace ?? 'default') !== namespace) {
+    const message = `Service ${namespace}/${name} does not exist: its ports are drained and removed; create it, or mend service.name and service.namespace`;
+    return { virtualServices: [], marks, notes: [{ code: 'SERVICE_ABSENT', message }] };
+  }
+  const resolved = resolveEndpoints(service, snapshot.slices, settings.vip.prefixes);
+  if ('refused' in resolved) return resolved;
+  try {
+    const keys = resolved.ports.map(({ key }) => key);
+    const table = allocateMarks(keys, marks);
+    const virtualServices = resolved.ports.map(({ endpoints, ...port }) => ({
+      ...port,
+      mark: table.marks[port.key] as number,
+      realServers: weigh(endpoints, settings.realServer.weight),
+    }));
+    return { virtualServices, marks: table, notes: tidyNotes(resolved.notes) };
+  } catch (problem) {
+    if (problem instanceof Problem) return { refused: [problem] };
+    throw problem;
+  }
+}
+
+/**
+ * Ready and staying → its weight. Anything else that is still in the slices → weight 0: its flows go on, it
+ * gets no new ones. If none is ready, those that serve while they terminate keep their weight (as kube-proxy
+ * does, KEP-1669): the last pods of a rollout are better than nothing.
+ */
+export function weigh(endpoints: readonly Endpoint[], weight: number): RealServer[] {
+  const ready = (endpoint: Endpoint) => endpoint.ready && !endpoint.terminating;
+  const lastResort = (endpoint: Endpoint) => endpoint.serving && endpoint.terminating;
+  const takes = endpoints.some(ready) ? ready : lastResort;
+  return endpoints.map((endpoint) => ({
+    address: endpoint.address,
+    port: endpoint.port,
+    weight: takes(endpoint) ? weight : 0,
+    state: takes(endpoint) ? 'active' : 'draining',
+  }));
+}
