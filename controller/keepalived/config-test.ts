@@ -1,0 +1,86 @@
+/** keepalived's own check of a configuration, `--config-test`. */
+import { spawn } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+
+export interface ConfigTest {
+  readonly ok: boolean;
+  /** What keepalived said. */
+  readonly output: string;
+}
+
+const keptOutputBytes = 16_384;
+
+/**
+ * Warnings that are no fault of the configuration, each of them by itself making exit code 5:
+ * all servers draining (total weight 0: keepalived lowers the quorum by itself), and a port without any server.
+ */
+const harmless = [
+  /^Warning - quorum \d+ for FWM \d+ exceeds total weight of real servers \d+,/,
+  /^Virtual server FWM \d+: hysteresis \d+ >= quorum \d+;/,
+  /Virtual server FWM \d+ has no real servers - ignoring$/,
+];
+
+/**
+ * Never throws. Exit code 0 alone is not enough: it is also given for a main file that is empty or missing and
+ * for an included file that is missing (main.c config_test_exit), which would wipe every rule at a reload.
+ */
+export async function testConfiguration(
+  file: string,
+  { program = 'keepalived', deadlineMs = 10_000 }: { program?: string; deadlineMs?: number } = {},
+): Promise<ConfigTest> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => undefined,
+  );
+  if (!size) return { ok: false, output: `${file} is ${size === 0 ? 'empty' : 'missing'}` };
+  const { code, output, failure } = await run(
+    program,
+    ['--all-config', '--config-test', '--use-file', file],
+    deadlineMs,
+  );
+  if (failure) return { ok: false, output: [failure, output].filter(Boolean).join('\n') };
+  const faults = output.split('\n').filter((line) => line && !harmless.some((words) => words.test(line)));
+  const passed = code === 0 || code === 5;
+  if (passed && faults.length === 0) return { ok: true, output };
+  return {
+    ok: false,
+    output: faults.join('\n') || `keepalived --config-test ended with code ${code} and said nothing`,
+  };
+}
+
+interface Run {
+  readonly code: number | null;
+  readonly output: string;
+  readonly failure?: string;
+}
+
+function run(program: string, args: string[], deadlineMs: number): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    let failure: string | undefined;
+    const timer = setTimeout(() => {
+      failure = `${program} --config-test gave no answer within ${deadlineMs} ms and was killed`;
+      child.kill('SIGKILL');
+    }, deadlineMs);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        if (output.length < keptOutputBytes) output = (output + chunk.toString()).slice(0, keptOutputBytes);
+      });
+    }
+    const finish = (code: number | null) => {
+      clearTimeout(timer);
+      resolve(
+        failure === undefined ? { code, output: output.trim() } : { code, output: output.trim(), failure },
+      );
+    };
+    child.once('error', (error) => {
+      failure = `${program} cannot be started (${error.message}): is it installed?`;
+      finish(null);
+    });
+    child.once('close', (code, signal) => {
+      if (signal && !failure) failure = `${program} --config-test was killed by ${signal}`;
+      finish(code);
+    });
+  });
+}

@@ -1,0 +1,175 @@
+/**
+ * keepalived as a child process that is always there: started in the foreground, its output forwarded into the
+ * log, told of changes by SIGHUP, started again when it dies. Nothing here ends the controller, and none of
+ * its deaths takes rules out of the kernel (`--dont-release-ipvs`).
+ */
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../common/log.ts';
+import { reasonOf } from '../../common/problem.ts';
+import { type Daemon, type DaemonExit, launchDaemon } from './daemon.ts';
+import { type CheckEvent, createCheckBook, type NotifyFifo, openNotifyFifo } from './notify.ts';
+import { readOutputLine } from './output.ts';
+import { createReloadQueue, type ReloadOutcome } from './reloads.ts';
+import { tellExit, tellOutcome } from './tell.ts';
+
+export interface KeepalivedOptions {
+  /** 'current/ipvs.conf' of the run directory. */
+  readonly configFile: string;
+  /** The FIFO named by lvs_notify_fifo; keepalived's pid files lie beside it. */
+  readonly fifo: string;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  /** keepalived's parent process ended; it is started again after `restartInMs` (undefined: it was stopped). */
+  readonly onExit?: (exit: DaemonExit & { readonly restartInMs: number | undefined }) => void;
+  /** A check took a server out or put it back. */
+  readonly onCheck?: (event: CheckEvent) => void;
+  readonly program?: string;
+  /** How long a start or reload may take until it is told as overdue. */
+  readonly deadlineMs?: number;
+}
+
+export interface Keepalived {
+  /** Once; resolves when the rules are in the kernel or the deadline is over. Keeps trying in either case. */
+  start(): Promise<ReloadOutcome>;
+  /** `servers` ('mark address:port'): those configured now; what checks said of others is forgotten. */
+  reload(servers?: ReadonlySet<string>): Promise<ReloadOutcome>;
+  /** SIGTERM, later SIGKILL; the kernel keeps the rules. */
+  stop(): Promise<void>;
+  readonly started: boolean;
+  readonly alive: boolean;
+  /** How often the parent was started again, and how often it started its checker again. */
+  readonly restarts: number;
+  readonly checkerRestarts: number;
+  readonly pid: number | undefined;
+  checkedOut(): ReadonlySet<string>;
+}
+
+const firstRestDelayMs = 100;
+const longestRestDelayMs = 10_000;
+/** One that lived this long before it died starts the delays from the beginning. */
+const steadyMs = 60_000;
+
+export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
+  const { fifo: fifoPath, log, nowMs, deadlineMs = 15_000 } = options;
+  const checks = createCheckBook();
+  const aborted = new AbortController();
+  let daemon: Daemon | undefined;
+  let fifo: NotifyFifo | undefined;
+  let checkerPid: number | undefined;
+  let running: Promise<void> | undefined;
+  let restarts = 0;
+  let checkerRestarts = 0;
+
+  const reloads = createReloadQueue({ nowMs, deadlineMs, sendHangup: () => daemon?.signal('SIGHUP') });
+
+  const onEvent = (event: CheckEvent) => {
+    if (checks.note(event)) options.onCheck?.(event);
+  };
+
+  /** Opened before keepalived starts, and again where someone removed it: keepalived then made its own. */
+  const ensureFifo = async () => {
+    try {
+      if (fifo && (await fifo.isInPlace())) return;
+      fifo?.close();
+      fifo = undefined;
+      fifo = await openNotifyFifo(fifoPath, onEvent);
+    } catch (problem) {
+      log.error('keepalived-fifo', { fifo: fifoPath }, reasonOf(problem));
+    }
+  };
+
+  const onLine = (raw: string) => {
+    const { message, level, milestone } = readOutputLine(raw, reloads.busy ? 'busy' : 'idle');
+    log[level]('keepalived', {}, message);
+    switch (milestone?.kind) {
+      case 'child-started':
+        // It takes all servers for alive; what was said before is its predecessor's word.
+        fifo?.drain();
+        checkerPid = milestone.pid;
+        break;
+      case 'child-died':
+        fifo?.drain();
+        checks.clear();
+        checkerRestarts++;
+        reloads.childDied();
+        break;
+      case 'loaded':
+        fifo?.drain();
+        void ensureFifo();
+        reloads.loaded();
+        break;
+      case 'reload-refused':
+        reloads.refused();
+        break;
+    }
+  };
+
+  const runOnce = async (): Promise<DaemonExit> => {
+    await ensureFifo();
+    const runDirectory = dirname(fifoPath);
+    daemon = await launchDaemon({ ...options, runDirectory, onLine });
+    if (aborted.signal.aborted) daemon.signal('SIGTERM');
+    checks.clear();
+    reloads.processStarted();
+    const exit = await daemon.ended(() => checkerPid);
+    reloads.processGone();
+    fifo?.drain();
+    daemon = undefined;
+    checkerPid = undefined;
+    return exit;
+  };
+
+  const runAlways = async () => {
+    let delayMs = firstRestDelayMs;
+    while (!aborted.signal.aborted) {
+      const startedAtMs = nowMs();
+      const exit = await runOnce();
+      const restartInMs = aborted.signal.aborted ? undefined : delayMs;
+      tellExit(log, exit, restartInMs);
+      options.onExit?.({ ...exit, restartInMs });
+      if (restartInMs === undefined) return;
+      delayMs =
+        nowMs() - startedAtMs > steadyMs ? firstRestDelayMs : Math.min(delayMs * 2, longestRestDelayMs);
+      await sleep(restartInMs, undefined, { signal: aborted.signal }).catch(() => undefined);
+      restarts++;
+    }
+  };
+
+  return {
+    async start() {
+      const outcome = reloads.request();
+      running ??= runAlways();
+      return tellOutcome(log, 'start', await outcome);
+    },
+    async reload(servers) {
+      const outcome = await reloads.request();
+      if (servers) checks.keepOnly(servers);
+      return tellOutcome(log, 'reload', outcome);
+    },
+    async stop() {
+      aborted.abort();
+      daemon?.signal('SIGTERM');
+      await running;
+      reloads.close();
+      fifo?.close();
+      fifo = undefined;
+    },
+    get started() {
+      return running !== undefined;
+    },
+    get alive() {
+      return daemon !== undefined;
+    },
+    get restarts() {
+      return restarts;
+    },
+    get checkerRestarts() {
+      return checkerRestarts;
+    },
+    get pid() {
+      return daemon?.pid;
+    },
+    checkedOut: () => checks.out,
+  };
+}
