@@ -14,8 +14,7 @@ export interface LeavingPort {
 
 export type LeavingPrefix =
   /** The sidecar has been told, the routers may still send here. */
-  | { phase: 'withdrawing'; givenUpAtMs: number }
-  | { phase: 'draining'; goneAtMs: number };
+  { phase: 'withdrawing'; givenUpAtMs: number } | { phase: 'draining'; goneAtMs: number };
 
 export interface Departing {
   /** As wanted at the last step; what is missing in the next one leaves. */
@@ -88,7 +87,11 @@ function stepPorts(departing: Departing, { nowMs, drainMs, virtualServices }: De
 }
 
 function drained(service: VirtualService): VirtualService {
-  const realServers = service.realServers.map((server) => ({ ...server, weight: 0, state: 'draining' as const }));
+  const realServers = service.realServers.map((server) => ({
+    ...server,
+    weight: 0,
+    state: 'draining' as const,
+  }));
   return { ...service, realServers };
 }
 

@@ -5,7 +5,10 @@ import type { Change, RealServer, VirtualService } from './types.ts';
 export { compareKernel } from './kernel-difference.ts';
 
 /** One entry for each port that changed, in canonical order; nothing changed gives []. */
-export function describeChange(before: readonly VirtualService[], after: readonly VirtualService[]): Change[] {
+export function describeChange(
+  before: readonly VirtualService[],
+  after: readonly VirtualService[],
+): Change[] {
   const old = new Map(before.map((service) => [service.key, service]));
   const now = new Map(after.map((service) => [service.key, service]));
   return [...new Map([...old, ...now]).values()]
@@ -18,7 +21,11 @@ function changesServers({ added, removed, drained, undrained, reweighted }: Chan
   return [added, removed, drained, undrained, reweighted].some((list) => list.length > 0);
 }
 
-function comparePort(key: string, before: VirtualService | undefined, after: VirtualService | undefined): Change {
+function comparePort(
+  key: string,
+  before: VirtualService | undefined,
+  after: VirtualService | undefined,
+): Change {
   const old = byPlace(before?.realServers ?? []);
   const now = byPlace(after?.realServers ?? []);
   const change: Change = {

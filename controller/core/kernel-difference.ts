@@ -2,7 +2,13 @@
  * What IPVS should hold against what it holds: exactly the entries that differ, in an order in which they can
  * be carried out one by one (services before their destinations, additions before removals).
  */
-import type { IpvsDestination, IpvsService, KernelDifference, WantedDestination, WantedService } from './types.ts';
+import type {
+  IpvsDestination,
+  IpvsService,
+  KernelDifference,
+  WantedDestination,
+  WantedService,
+} from './types.ts';
 
 /** `checkedOut`: 'mark address:port' of servers that keepalived's own checks took out. */
 export function compareKernel(
@@ -14,10 +20,14 @@ export function compareKernel(
   const foreign: KernelDifference[] = [];
   const marks = new Set(wanted.map(({ mark }) => mark));
   for (const service of held) {
-    if (service.family === 4 && service.mark && marks.has(service.mark)) heldByMark.set(service.mark, service);
+    if (service.family === 4 && service.mark && marks.has(service.mark))
+      heldByMark.set(service.mark, service);
     else foreign.push({ kind: 'delete-service', service, why: `${nameService(service)} is not ours` });
   }
-  return [...wanted.flatMap((service) => compareService(service, heldByMark.get(service.mark), checkedOut)), ...foreign];
+  return [
+    ...wanted.flatMap((service) => compareService(service, heldByMark.get(service.mark), checkedOut)),
+    ...foreign,
+  ];
 }
 
 function compareService(
@@ -59,19 +69,36 @@ function compareDestinations(
     const out = checkedOut.has(`${mark} ${place(server)}`);
     if (!has) {
       // Taken out by a check: rightly absent. Only keepalived puts it back.
-      if (!out) added.push({ kind: 'add-destination', service, destination: destinationOf(server), why: `${name} is missing` });
+      if (!out)
+        added.push({
+          kind: 'add-destination',
+          service,
+          destination: destinationOf(server),
+          why: `${name} is missing`,
+        });
       continue;
     }
     if (out && !server.inhibitOnFailure && has.weight > 0) {
-      deleted.push({ kind: 'delete-destination', service, destination: has, why: `${name} failed its health check and is still there` });
+      deleted.push({
+        kind: 'delete-destination',
+        service,
+        destination: has,
+        why: `${name} failed its health check and is still there`,
+      });
       continue;
     }
     const should = destinationOf(out ? { ...server, weight: 0 } : server, has);
     const why = describeFault(should, has);
-    if (why) changed.push({ kind: 'set-destination', service, destination: should, why: `${name} has ${why}` });
+    if (why)
+      changed.push({ kind: 'set-destination', service, destination: should, why: `${name} has ${why}` });
   }
   for (const [other, destination] of held)
-    deleted.push({ kind: 'delete-destination', service, destination, why: `FWM ${mark} -> ${other} is not a server of the Service` });
+    deleted.push({
+      kind: 'delete-destination',
+      service,
+      destination,
+      why: `FWM ${mark} -> ${other} is not a server of the Service`,
+    });
   return [...added, ...changed, ...deleted];
 }
 

@@ -1,0 +1,93 @@
+/**
+ * Reads keepalived's configuration text back, as far as it can be read without doubt: keepalived's own
+ * `--config-test` is content with an empty file, so what a template made is compared with what was wanted.
+ * What keepalived might read differently than this does is a fault here (one brace too many on a line, its
+ * parameter substitution, conditional lines, sequences, files from elsewhere): man keepalived.conf(5).
+ */
+import { posix } from 'node:path';
+import type { RenderedFiles } from './types.ts';
+
+export interface Statement {
+  words: string[];
+  file: string;
+  line: number;
+  block?: Statement[];
+}
+
+/** What cannot be read, or is not what was wanted: where and why. */
+export class TextFault extends Error {
+  readonly file: string;
+  readonly line: number;
+
+  constructor({ file, line }: { file: string; line: number }, why: string) {
+    super(why);
+    this.file = file;
+    this.line = line;
+  }
+}
+
+/** The statements of `main` and of all that it includes, in order. Throws TextFault. */
+export function parseKeepalived(files: RenderedFiles, main: string): Statement[] {
+  const included = new Set<string>();
+  const read = (file: string, from: { file: string; line: number }): Statement[] => {
+    const text = Object.hasOwn(files, file) ? files[file] : undefined;
+    if (text === undefined)
+      throw new TextFault(from, `it includes ${file}, which is not one of the rendered files`);
+    if (included.has(file)) throw new TextFault(from, `it includes ${file} a second time`);
+    included.add(file);
+    return parseFile(file, text, (name, at) => read(posix.join(posix.dirname(file), name), at));
+  };
+  return read(main, { file: main, line: 0 });
+}
+
+type ReadIncluded = (name: string, at: { file: string; line: number }) => Statement[];
+
+function parseFile(file: string, text: string, include: ReadIncluded): Statement[] {
+  const root: Statement[] = [];
+  const open: Statement[][] = [root];
+  text.split('\n').forEach((lineText, index) => {
+    const at = { file, line: index + 1 };
+    const words = splitLine(lineText, at);
+    const current = open.at(-1) as Statement[];
+    const [keyword = ''] = words;
+    if (words.length === 0) return;
+    if (keyword === '}') {
+      if (open.length === 1) throw new TextFault(at, 'a "}" too many');
+      open.pop();
+    } else if (/^include[armwb]?$/.test(keyword)) {
+      current.push(...include(words.slice(1).join(' '), at));
+    } else if (words.at(-1) === '{') {
+      const block: Statement[] = [];
+      current.push({ words: words.slice(0, -1), ...at, block });
+      open.push(block);
+    } else {
+      current.push({ words, ...at });
+    }
+  });
+  if (open.length > 1)
+    throw new TextFault({ file, line: text.split('\n').length }, 'a "}" is missing at its end');
+  return root;
+}
+
+function splitLine(text: string, at: { file: string; line: number }): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(text)) throw new TextFault(at, 'a control character');
+  if (/\\[ \t]*$/.test(text)) throw new TextFault(at, 'a "\\" at the end of a line');
+  const special = text.search(/[#!"'\\]/);
+  const comment = special >= 0 && (text[special] === '#' || text[special] === '!');
+  const plain = (comment ? text.slice(0, special) : text).replace(/^[ \t]+|[ \t]+$/g, '');
+  if (plain === '') return [];
+  if (/^[@$~]/.test(plain))
+    throw new TextFault(at, `keepalived's own "${plain[0]}" substitution, use the template's instead`);
+  const words = plain.split(/[ \t]+/);
+  if (special >= 0 && !comment && (/[{}\\]/.test(plain) || /["'\\]/.test(words[0] ?? '')))
+    throw new TextFault(at, 'quotes beside a brace or a backslash, or around a keyword');
+  words.forEach((word, index) => {
+    if (!/[{}]/.test(word)) return;
+    const opens = word === '{' && index > 0 && index === words.length - 1;
+    const closes = word === '}' && words.length === 1;
+    if (!opens && !closes)
+      throw new TextFault(at, 'a "{" must be the last word of its line, and a "}" must be alone on its line');
+  });
+  return words;
+}
