@@ -15,7 +15,7 @@ export type Manifest = ServiceManifest | EndpointSliceManifest | PodManifest;
 
 /** The objects of one file (YAML or JSON, many documents, `kind: List`); kinds that are not used are left out. */
 export function parseManifests(text: string, fileName: string): { objects: Manifest[]; problems: Problem[] } {
-  const parsed = parseDocuments(text, fileName, 'many documents');
+  const parsed = parseDocuments(text, fileName);
   const objects = parsed.documents.map((document) => document.value as Manifest);
   return { objects, problems: parsed.problems };
 }

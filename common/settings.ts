@@ -1,8 +1,9 @@
+import { problems } from './errors.ts';
 import { readText } from './files.ts';
 import type { Problem } from './problem.ts';
 import { describeIssues } from './schema.ts';
 import { type Settings, settingsSchema } from './settings/schema.ts';
-import { parseDocuments } from './yaml-text.ts';
+import { parseDocuments, whyHalfWritten } from './yaml-text.ts';
 
 export type { BgpSettings, Peer, Settings } from './settings/schema.ts';
 
@@ -12,9 +13,12 @@ export type SettingsResult =
 
 /** Checks the text of a settings file and fills in the defaults; all problems of the file at once. */
 export function parseSettings(text: string, fileName: string): SettingsResult {
-  const parsed = parseDocuments(text, fileName, 'one document');
+  const parsed = parseDocuments(text, fileName);
   if (parsed.problems.length > 0) return { problems: parsed.problems };
-  const checked = settingsSchema.safeParse(parsed.documents[0]?.value);
+  if (parsed.documents.length > 1) {
+    return { problems: [problems.SYNTAX(fileName, '', 'it has more than one document')] };
+  }
+  const checked = settingsSchema.safeParse(parsed.documents[0]?.value ?? {});
   return checked.success
     ? { settings: checked.data }
     : { problems: describeIssues(checked.error.issues, fileName) };
@@ -23,7 +27,11 @@ export function parseSettings(text: string, fileName: string): SettingsResult {
 /** The same of a file; one that cannot be read is a problem like others. */
 export async function readSettings(path: string): Promise<SettingsResult> {
   try {
-    return parseSettings(await readText(path), path);
+    const text = await readText(path);
+    const half = whyHalfWritten(text);
+    return half === undefined
+      ? parseSettings(text, path)
+      : { problems: [problems.FILE_HALF_WRITTEN(path, half)] };
   } catch (error) {
     return { problems: [error as Problem] };
   }
