@@ -16,8 +16,8 @@ export const problems = problemTable({
   NETLINK_REFUSED: (what: string, errno: string) => `the kernel refuses: ${what} (${errno})`,
   INTERFACE_MISSING: (name: string, present: readonly string[]) =>
     `the pod has no interface ${name} (it has ${present.join(', ')}): name the pod's interface in the settings`,
-  NO_PACKET_RULES: (nft: string, iptables: string) =>
-    `no way to make packet rules in this pod: nft: ${nft}; iptables-legacy: ${iptables}; use a node kernel with nf_tables (CONFIG_NF_TABLES) or ip_tables (\`modprobe ip_tables iptable_mangle iptable_filter iptable_nat\`), and an image that has nft or iptables-legacy`,
+  NO_PACKET_RULES: (reasons: readonly string[]) =>
+    `no way to make packet rules in this pod: ${reasons.join('; ')}; use a node kernel with nf_tables (CONFIG_NF_TABLES) or ip_tables (\`modprobe ip_tables iptable_mangle iptable_filter iptable_nat\`), and an image that has nft or iptables-legacy`,
   RULES_REFUSED: (tool: string, output: string) =>
     `${tool} refuses the packet rules, the former ones stay: ${output}; are the kernel's modules for it loaded on the node?`,
   COMMAND_MISSING: (command: string) => `${command} is not in this image: install its package`,
