@@ -1,0 +1,74 @@
+/**
+ * apply: rendered text → keepalived, in two halves. `prepare` stages the files and has keepalived itself check
+ * them: text that does not pass is kept aside, and nothing has changed yet. `commit` puts them in place in one
+ * rename and tells keepalived by SIGHUP.
+ */
+import type { RenderedFiles, WantedService } from './core/types.ts';
+import { problems } from './errors.ts';
+import type { KeepalivedFiles } from './keepalived/files.ts';
+import type { Keepalived } from './keepalived/process.ts';
+
+export type Prepared =
+  | { readonly kind: 'unchanged' }
+  | {
+      readonly kind: 'ready';
+      readonly testMs: number;
+      commit(wanted: readonly WantedService[]): Promise<void>;
+    }
+  | { readonly kind: 'refused'; readonly problem: Error };
+
+export interface Applier {
+  /** Never throws: disk full, a broken keepalived binary and the like are refusals too. */
+  prepare(files: RenderedFiles): Promise<Prepared>;
+}
+
+export interface ApplierParts {
+  readonly files: KeepalivedFiles;
+  readonly keepalived: Keepalived;
+  readonly nowMs: () => number;
+}
+
+export function createApplier({ files, keepalived, nowMs }: ApplierParts): Applier {
+  let running: string | undefined;
+  /** What keepalived refused last: it is not asked again about the same text. */
+  let refused: { text: string; problem: Error } | undefined;
+
+  /** Not awaited: a keepalived that is dead or stuck must not hold up the turn, verify sees what it does. */
+  const commit = async (directory: string, text: string, wanted: readonly WantedService[]) => {
+    await files.commit(directory);
+    running = text;
+    if (!keepalived.started) void keepalived.start();
+    else
+      void keepalived.reload(
+        new Set(
+          wanted.flatMap(({ mark, realServers }) =>
+            realServers.map(({ address, port }) => `${mark} ${address}:${port}`),
+          ),
+        ),
+      );
+  };
+
+  const stageAndTest = async (rendered: RenderedFiles, text: string): Promise<Prepared> => {
+    const startedAtMs = nowMs();
+    const directory = await files.stage(rendered);
+    const check = await files.test(directory);
+    const testMs = nowMs() - startedAtMs;
+    if (check.ok) return { kind: 'ready', testMs, commit: (wanted) => commit(directory, text, wanted) };
+    const kept = await files.reject(directory);
+    refused = { text, problem: problems.KEEPALIVED_REFUSED(check.output, kept) };
+    return { kind: 'refused', problem: refused.problem };
+  };
+
+  return {
+    async prepare(rendered) {
+      const text = JSON.stringify(rendered);
+      if (text === running) return { kind: 'unchanged' };
+      if (text === refused?.text) return { kind: 'refused', problem: refused.problem };
+      try {
+        return await stageAndTest(rendered, text);
+      } catch (problem) {
+        return { kind: 'refused', problem: problem as Error };
+      }
+    },
+  };
+}

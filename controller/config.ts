@@ -1,0 +1,75 @@
+/** The only reader of the command line and the environment in the controller. */
+import { isIPv4 } from 'node:net';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { problems } from './errors.ts';
+
+export interface Config {
+  readonly check: boolean;
+  readonly settingsFile: string;
+  readonly templatesDirectory: string;
+  readonly sharedDirectory: string;
+  readonly runDirectory: string;
+  /** Manifests to render with --check instead of those that the settings name. */
+  readonly manifestsDirectory: string | undefined;
+  /** The pod's own interface: VIP prefixes are made local on it. */
+  readonly interface: string;
+  readonly podName: string;
+  readonly podIP: string;
+  readonly leaseFile: string;
+  readonly marksFile: string;
+  readonly speakerStateFile: string;
+}
+
+export const usage = `usage: controller [options]
+  --settings FILE    the settings            (/etc/portable-lb/settings.yaml)
+  --templates DIR    templates, optional     (/etc/portable-lb/templates)
+  --shared DIR       shared with the sidecar (/var/run/portable-lb)
+  --run DIR          keepalived's files      (/run/keepalived)
+  --interface NAME   the pod's interface     (eth0)
+  --check            validate settings and templates, print what would be rendered, change nothing
+  --manifests DIR    with --check: manifests to render (those that the settings name)
+environment: POD_NAME, POD_IP (not needed with --check)`;
+
+/** Throws a Problem that names the option or variable at fault. */
+export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
+  const options = parse(argv);
+  const shared = options.shared ?? '/var/run/portable-lb';
+  const podIP = env.POD_IP ?? '';
+  if (!options.check && !isIPv4(podIP)) throw problems.IDENTITY('POD_IP', podIP, "the pod's IPv4 address");
+  if (!options.check && !env.POD_NAME) throw problems.IDENTITY('POD_NAME', '', "the pod's name");
+  return {
+    check: options.check ?? false,
+    settingsFile: options.settings ?? '/etc/portable-lb/settings.yaml',
+    templatesDirectory: options.templates ?? '/etc/portable-lb/templates',
+    sharedDirectory: shared,
+    runDirectory: options.run ?? '/run/keepalived',
+    manifestsDirectory: options.manifests,
+    interface: options.interface ?? 'eth0',
+    podName: env.POD_NAME ?? 'check',
+    podIP: isIPv4(podIP) ? podIP : '192.0.2.1',
+    leaseFile: join(shared, 'lease.json'),
+    marksFile: join(shared, 'marks.json'),
+    speakerStateFile: join(shared, 'bgp-state.json'),
+  };
+}
+
+function parse(argv: readonly string[]) {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        settings: text,
+        templates: text,
+        shared: text,
+        run: text,
+        interface: text,
+        manifests: text,
+        check: { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    throw problems.USAGE((error as Error).message, usage);
+  }
+}

@@ -1,0 +1,119 @@
+/** Wires the controller: inputs → loop → keepalived and kernel; signals, health and metrics. */
+import { monotonicMs } from '../common/clock.ts';
+import { serveHealth } from '../common/http.ts';
+import { createLogger } from '../common/log.ts';
+import { check } from './check.ts';
+import { type Config, readConfig } from './config.ts';
+import { drain } from './drain.ts';
+import { watchInputs } from './inputs.ts';
+import { startLoop } from './loop.ts';
+import { createMetrics } from './metrics.ts';
+import { observe } from './observe.ts';
+import { makeParts } from './parts.ts';
+
+const tickMs = 1000;
+/** Each step of a turn has a deadline; a turn that takes longer than this is stuck. */
+const stuckMs = 30_000;
+
+const log = createLogger({ program: 'controller' });
+
+try {
+  const config = readConfig(process.argv.slice(2), process.env);
+  process.exitCode = config.check ? await check(config) : await run(config);
+} catch (error) {
+  log.error('start', {}, (error as Error).message);
+  process.exitCode = 1;
+}
+
+async function run(config: Config): Promise<number> {
+  const asked = stopAsked();
+  let snapshotAtMs: number | undefined;
+  const metrics = createMetrics({
+    snapshotAgeSeconds: () =>
+      snapshotAtMs === undefined ? undefined : (monotonicMs() - snapshotAtMs) / 1000,
+  });
+  let wake = () => {};
+  const { reconciler, keepalived, ipvs, speakerState, traffic } = await makeParts(config, log, metrics, () =>
+    wake(),
+  );
+  const loop = startLoop({
+    turn: () => reconciler.turn(),
+    tickMs,
+    nowMs: monotonicMs,
+    onError: (error) =>
+      log.error('turn', { error }, `this turn failed, the next comes: ${(error as Error).message}`),
+  });
+  wake = () => loop.trigger();
+  const inputs = await watchInputs(config, log, {
+    onConfiguration(configuration) {
+      reconciler.offerConfiguration(configuration);
+      loop.trigger();
+    },
+    onSnapshot(snapshot) {
+      snapshotAtMs = snapshot.takenAtMs;
+      reconciler.offerSnapshot(snapshot);
+      loop.trigger();
+    },
+  });
+  const observing = new AbortController();
+  void observe({ ipvs, keepalived, metrics, log }, observing.signal);
+  const health = inputs.firstSettings
+    .then((settings) =>
+      serveHealth({
+        address: config.podIP,
+        port: settings.health.controllerPort,
+        live: () => whyStuck(monotonicMs() - loop.turnedAtMs),
+        ready: () => reconciler.notReady(),
+        metrics: () => metrics.registry.metrics(),
+      }),
+    )
+    .catch((problem: Error) => log.error('health', {}, problem.message));
+
+  await asked;
+  const drainSeconds = reconciler.settings?.drain.seconds ?? 0;
+  log.info(
+    'stop',
+    { drainSeconds },
+    `SIGTERM: the prefixes are withdrawn, then flows have ${drainSeconds} s to end`,
+  );
+  reconciler.beginStop();
+  loop.trigger();
+  const drained = await drain({
+    announces: reconciler.settings?.bgp !== undefined,
+    drainMs: drainSeconds * 1000,
+    speakerState,
+    traffic,
+    nowMs: monotonicMs,
+  });
+  log.info('drained', { ...drained }, describeDrain(drained));
+  observing.abort();
+  await inputs.stop();
+  await loop.stop();
+  await keepalived.stop();
+  void Promise.race([health, undefined]).then((server) => server?.close());
+  return 0;
+}
+
+function describeDrain(drained: Awaited<ReturnType<typeof drain>>): string {
+  const { withdrawn, withdrawMs, ended, drainMs, connectionsLeft } = drained;
+  const seconds = (drainMs / 1000).toFixed(1);
+  return `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft} connections left`;
+}
+
+function whyStuck(stoodMs: number): string | undefined {
+  return stoodMs > stuckMs ? `the loop has stood still for ${Math.round(stoodMs / 1000)} s` : undefined;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = () => {
+      if (asked) process.exit(143);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

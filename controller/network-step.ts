@@ -1,0 +1,81 @@
+/** The pod's own network (route, rules, sysctls) as a step of the turn: made, looked at now and then, put right, told. */
+import type { Logger } from '../common/log.ts';
+import type { Problem } from '../common/problem.ts';
+import type { VirtualService } from './core/types.ts';
+import type { NetworkResult, PodNetwork, PodNetworkKeeper } from './kernel/network.ts';
+import type { Metrics } from './metrics.ts';
+import { createTeller } from './report.ts';
+
+/** How often route, rules and sysctls are looked at when nothing changes: it costs a process or two. */
+const lookEveryMs = 3000;
+
+export interface NetworkStep {
+  /** Makes it so, or looks whether it still is when the last look is old. */
+  ensure(
+    prefixes: readonly string[],
+    services: readonly VirtualService[],
+    unmatched: PodNetwork['unmatched'],
+  ): Promise<void>;
+  /** Why the network cannot serve; undefined when it is as wanted. */
+  fault(): string | undefined;
+  /** Prefixes that have their route and rules. */
+  reachable(): readonly string[];
+}
+
+export interface NetworkStepParts {
+  readonly interface: string;
+  /** Opened when first needed; rejects with what this pod lacks. */
+  readonly keeper: () => Promise<PodNetworkKeeper>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly nowMs: () => number;
+}
+
+export function createNetworkStep({
+  interface: name,
+  keeper,
+  log,
+  metrics,
+  nowMs,
+}: NetworkStepParts): NetworkStep {
+  let ensured = '';
+  let ensuredAtMs = -Infinity;
+  let fault: string | undefined = 'the pod network has not been verified yet';
+  let reachable: readonly string[] = [];
+  const tell = createTeller((text) => log.error('network', {}, text));
+  const advise = createTeller((text) => log.warn('network', {}, text));
+
+  const attempt = async (wanted: PodNetwork): Promise<NetworkResult> => {
+    try {
+      return await (await keeper()).ensure(wanted);
+    } catch (problem) {
+      return { changed: [], problems: [problem as Problem], advice: [] };
+    }
+  };
+
+  const report = (changed: string[], asWantedBefore: boolean) => {
+    if (changed.length === 0) return;
+    if (!asWantedBefore) return log.info('network', { changed }, `pod network: ${changed.join('; ')}`);
+    metrics.networkMended.inc(changed.length);
+    log.warn('network', { changed }, `pod network was not as wanted, put right: ${changed.join('; ')}`);
+  };
+
+  return {
+    async ensure(prefixes, services, unmatched) {
+      const ports = services.map(({ protocol, port, mark }) => ({ protocol, port, mark }));
+      const wanted = { interface: name, prefixes: [...prefixes], ports, unmatched };
+      const key = JSON.stringify(wanted);
+      if (key === ensured && fault === undefined && nowMs() - ensuredAtMs < lookEveryMs) return;
+      const { changed, problems, advice } = await attempt(wanted);
+      report(changed, key === ensured && fault === undefined);
+      fault = problems[0]?.message;
+      tell(problems.map((problem) => problem.message));
+      advise(advice.map((problem) => problem.message));
+      ensured = key;
+      ensuredAtMs = nowMs();
+      if (fault === undefined) reachable = prefixes;
+    },
+    fault: () => fault,
+    reachable: () => reachable,
+  };
+}

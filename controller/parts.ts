@@ -1,0 +1,138 @@
+/** Makes the parts of the controller and ties them together; nothing here decides anything. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { contains, parsePrefix } from '../common/cidr.ts';
+import { monotonicMs } from '../common/clock.ts';
+import type { Logger } from '../common/log.ts';
+import { readSpeakerState, type SpeakerState } from '../common/speaker-state.ts';
+import { createApplier } from './apply.ts';
+import type { Config } from './config.ts';
+import type { Traffic } from './drain.ts';
+import { problems } from './errors.ts';
+import { openKeepalivedFiles } from './keepalived/files.ts';
+import { superviseKeepalived } from './keepalived/process.ts';
+import { type Ipvs, openIpvs } from './kernel/ipvs.ts';
+import { openPodNetwork } from './kernel/network.ts';
+import { createLeaseKeeper } from './lease-keeper.ts';
+import { readMarks, writeMarks } from './marks.ts';
+import type { Metrics } from './metrics.ts';
+import { createNetworkStep } from './network-step.ts';
+import { createPlanner } from './plan.ts';
+import { type Configuration, createReconciler, type Reconciler } from './reconcile.ts';
+import { createSchedulerProbe } from './scheduler-probe.ts';
+import { createVerifier } from './verify.ts';
+
+export interface Parts {
+  readonly reconciler: Reconciler;
+  readonly keepalived: ReturnType<typeof superviseKeepalived>;
+  readonly ipvs: () => Promise<Ipvs>;
+  readonly speakerState: () => Promise<SpeakerState | undefined>;
+  readonly traffic: () => Promise<Traffic>;
+}
+
+export async function makeParts(
+  config: Config,
+  log: Logger,
+  metrics: Metrics,
+  onChange: () => void,
+): Promise<Parts> {
+  await mkdir(config.runDirectory, { recursive: true });
+  const nowMs = monotonicMs;
+  const ipvs = openedOnce(openIpvs);
+  const notifyFifo = join(config.runDirectory, 'notify.fifo');
+  const files = openKeepalivedFiles(config.runDirectory);
+  const keepalived = superviseKeepalived({
+    configFile: files.configFile,
+    fifo: notifyFifo,
+    log,
+    nowMs,
+    onExit: onChange,
+    onCheck: onChange,
+  });
+  const speakerState = async () => {
+    const read = await readSpeakerState(config.speakerStateFile);
+    return read.state === 'read' ? read.speaker : undefined;
+  };
+  const held = await ipvs().then(
+    (opened) => opened.services(),
+    () => [],
+  );
+  const reconciler = createReconciler({
+    podName: config.podName,
+    log,
+    metrics,
+    nowMs,
+    accept: createAccept(config, ipvs),
+    planner: createPlanner({
+      marks: await readMarks(config.marksFile, held),
+      notifyFifo,
+      announced: async () => announcedPrefixes(await speakerState()),
+      saveMarks: (marks) =>
+        writeMarks(config.marksFile, marks).catch((problem: Error) =>
+          log.error('marks', {}, problem.message),
+        ),
+    }),
+    applier: createApplier({ files, keepalived, nowMs }),
+    verifier: createVerifier({ ipvs, checkedOut: () => keepalived.checkedOut(), nowMs }),
+    network: createNetworkStep({
+      interface: config.interface,
+      keeper: openedOnce(() => openPodNetwork({ log })),
+      log,
+      metrics,
+      nowMs,
+    }),
+    leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs }),
+    keepalived,
+  });
+  return { reconciler, keepalived, ipvs, speakerState, traffic: () => countTraffic(ipvs) };
+}
+
+/** Opened at the first use and, where that fails, tried again at the next. */
+function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}
+
+/** What stands against a configuration in this pod: its identity, its first Service, its kernel. */
+function createAccept(config: Config, ipvs: () => Promise<Ipvs>) {
+  const probeScheduler = createSchedulerProbe(ipvs);
+  let first: string | undefined;
+  return async ({ settings }: Configuration): Promise<readonly Error[]> => {
+    for (const text of settings.vip.prefixes) {
+      const prefix = parsePrefix(text);
+      if (typeof prefix !== 'string' && contains(prefix, config.podIP))
+        return [problems.POD_IP_IN_PREFIX(config.podIP, text)];
+    }
+    const service = `${settings.service.namespace}/${settings.service.name}`;
+    if (service !== (first ?? service)) return [problems.SERVICE_CHANGED(first ?? '', service)];
+    try {
+      await probeScheduler(settings.scheduler);
+    } catch (problem) {
+      return [problem as Error];
+    }
+    first = service;
+    return [];
+  };
+}
+
+function announcedPrefixes(state: SpeakerState | undefined): ReadonlySet<string> | undefined {
+  if (!state) return undefined;
+  const held = Object.entries(state.prefixes).filter(([, kind]) => kind !== 'withdrawn');
+  return new Set(held.map(([prefix]) => prefix));
+}
+
+async function countTraffic(ipvs: () => Promise<Ipvs>): Promise<Traffic> {
+  const opened = await ipvs();
+  let packets = 0;
+  for (const { counters } of await opened.counters()) packets += Number(counters.inPackets);
+  let activeConnections = 0;
+  for (const { destinations } of await opened.services())
+    for (const server of destinations) activeConnections += server.activeConnections;
+  return { packets, activeConnections };
+}

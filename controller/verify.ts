@@ -1,0 +1,110 @@
+/**
+ * verify: what the kernel's IPVS holds, against what is wanted. keepalived is given time to do its work; a
+ * difference that stays although nothing moves any more is a fault and is repaired entry by entry over
+ * generic netlink. A SIGHUP would not do it: keepalived sends nothing again that it believes unchanged
+ * (keepalived issues 1018, 1877).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compareKernel } from './core/difference.ts';
+import type { IpvsService, KernelDifference, WantedService } from './core/types.ts';
+import type { Ipvs } from './kernel/ipvs.ts';
+
+export interface Verified {
+  /** Why the kernel does not hold what is wanted, after repair; undefined when it does. */
+  readonly fault: string | undefined;
+  readonly repaired: readonly KernelDifference[];
+  /** The kernel's services as last read. */
+  readonly services: readonly IpvsService[];
+  /** From the call to the kernel holding what is wanted (or to the fault). */
+  readonly tookMs: number;
+}
+
+export interface Verifier {
+  /** Waits while the differences grow fewer; repairs those that stayed for `patienceMs` without progress. */
+  verify(wanted: readonly WantedService[], patienceMs: number): Promise<Verified>;
+}
+
+export interface VerifierParts {
+  /** Opened when first needed; rejects with what this pod lacks. */
+  readonly ipvs: () => Promise<Ipvs>;
+  /** Servers that keepalived's checks took out, 'mark address:port'. */
+  readonly checkedOut: () => ReadonlySet<string>;
+  readonly nowMs: () => number;
+}
+
+const firstLookMs = 5;
+const longestRestMs = 50;
+
+export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Verifier {
+  const read = async (wanted: readonly WantedService[]) => {
+    const services = await (await ipvs()).services();
+    return { services, differences: compareKernel([...wanted], services, new Set(checkedOut())) };
+  };
+
+  const settle = async (wanted: readonly WantedService[], patienceMs: number) => {
+    let look = await read(wanted);
+    let fewest = look.differences.length;
+    let progressAtMs = nowMs();
+    for (
+      let restMs = firstLookMs;
+      look.differences.length > 0;
+      restMs = Math.min(restMs * 2, longestRestMs)
+    ) {
+      if (nowMs() - progressAtMs >= patienceMs) break;
+      await sleep(restMs);
+      look = await read(wanted);
+      if (look.differences.length < fewest) {
+        fewest = look.differences.length;
+        progressAtMs = nowMs();
+      }
+    }
+    return look;
+  };
+
+  return {
+    async verify(wanted, patienceMs) {
+      const startedAtMs = nowMs();
+      let { services, differences } = await settle(wanted, patienceMs);
+      const repaired: KernelDifference[] = [];
+      let failure: Error | undefined;
+      for (const difference of differences) {
+        try {
+          await repair(await ipvs(), difference);
+          repaired.push(difference);
+        } catch (error) {
+          failure ??= error as Error;
+        }
+      }
+      if (differences.length > 0) ({ services, differences } = await read(wanted));
+      return {
+        fault: differences.length === 0 ? undefined : describeFault(differences, failure),
+        repaired,
+        services,
+        tookMs: nowMs() - startedAtMs,
+      };
+    },
+  };
+}
+
+function describeFault(differences: readonly KernelDifference[], failure: Error | undefined): string {
+  const first = differences[0]?.why ?? '';
+  const cause = failure ? `; repair failed: ${failure.message}` : '';
+  return `IPVS differs from what is wanted in ${differences.length} entries, first: ${first}${cause}`;
+}
+
+async function repair(ipvs: Ipvs, difference: KernelDifference): Promise<void> {
+  switch (difference.kind) {
+    case 'add-service':
+      return ipvs.addService(difference.service);
+    case 'set-service':
+      return ipvs.setService(difference.service);
+    case 'delete-service':
+      return ipvs.deleteService(difference.service);
+    case 'add-destination':
+      return ipvs.addDestination(difference.service, difference.destination);
+    case 'set-destination':
+      return ipvs.setDestination(difference.service, difference.destination);
+    case 'delete-destination':
+      return ipvs.deleteDestination(difference.service, difference.destination);
+  }
+}
