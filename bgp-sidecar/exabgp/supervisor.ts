@@ -1,0 +1,69 @@
+/** Keeps one ExaBGP running: a death is answered by a new one, after a pause that grows while it keeps dying. */
+import { monotonicMs } from '../../common/clock.ts';
+import type { ExabgpRun } from './process.ts';
+
+const firstDelayMs = 100;
+const longestDelayMs = 30_000;
+/** A run this long was a good one: the next pause is the first again. */
+const goodRunMs = 60_000;
+const graceMs = 2_000;
+
+export interface Supervisor {
+  readonly run: ExabgpRun | undefined;
+  start(): void;
+  /** Ends it and starts it again at once. `kill`: it is not asked, since it does not listen. */
+  restart(how: 'ask' | 'kill'): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SupervisorParts {
+  begin(): ExabgpRun;
+  onStart(run: ExabgpRun): void;
+  /** asked: we ended it. delayMs: when the next one starts. */
+  onEnd(end: { how: string; asked: boolean; delayMs: number }): void;
+}
+
+export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Supervisor {
+  let run: ExabgpRun | undefined;
+  let asked = false;
+  let stopped = true;
+  let delayMs = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function start(): void {
+    clearTimeout(timer);
+    const startedAtMs = monotonicMs();
+    const current = begin();
+    run = current;
+    asked = false;
+    onStart(current);
+    void current.ended.then((how) => {
+      run = undefined;
+      if (asked) delayMs = 0;
+      else if (delayMs === 0 || monotonicMs() - startedAtMs > goodRunMs) delayMs = firstDelayMs;
+      else delayMs = Math.min(delayMs * 3, longestDelayMs);
+      onEnd({ how, asked, delayMs });
+      if (!stopped) timer = setTimeout(start, delayMs);
+    });
+  }
+
+  return {
+    get run() {
+      return run;
+    },
+    start() {
+      stopped = false;
+      if (run === undefined) start();
+    },
+    async restart(how) {
+      asked = true;
+      await run?.end({ graceMs: how === 'kill' ? 0 : graceMs });
+    },
+    async stop() {
+      stopped = true;
+      asked = true;
+      clearTimeout(timer);
+      await run?.end({ graceMs });
+    },
+  };
+}

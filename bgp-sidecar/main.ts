@@ -1,0 +1,66 @@
+/** bgp-sidecar: announces the VIP prefixes while the lease says yes. Wires its parts; see docs/architecture.md. */
+import { monotonicMs } from '../common/clock.ts';
+import { createLogger } from '../common/log.ts';
+import { reasonOf } from '../common/problem.ts';
+import { readConfig } from './config.ts';
+import { problems } from './errors.ts';
+import { createExabgpSpeaker } from './exabgp/speaker.ts';
+import { createHealth, whyNotReady } from './health.ts';
+import { watchLease } from './lease-watch.ts';
+import { watchSettings } from './settings-source.ts';
+import { createSidecar, type Sidecar } from './sidecar.ts';
+import { createStateWriter } from './state-writer.ts';
+
+/** Where health is before the first settings that can be read. */
+const defaultHealthPort = 9441;
+const tickMs = 1_000;
+const stuckMs = 10_000;
+
+try {
+  await main();
+} catch (error) {
+  console.error(reasonOf(error));
+  process.exitCode = 2;
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.argv.slice(2), process.env);
+  const { podName, podIP, nodeIP } = config;
+  const log = createLogger({ program: 'bgp-sidecar' }).child({ pod: podName });
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot && process.getgid?.() === 0) throw problems.GROUP_ZERO();
+
+  const sidecar: Sidecar = createSidecar({
+    identity: { podIP, nodeIP },
+    log,
+    nowMs: monotonicMs,
+    stateWriter: createStateWriter(config.stateFile, log),
+    makeSpeaker: (events) => createExabgpSpeaker({ ...config, isRoot, log, events, nowMs: monotonicMs }),
+    onEnd: () => process.exit(0),
+  });
+  process.on('SIGTERM', () => sidecar.onStop());
+  process.on('SIGINT', () => sidecar.onStop());
+
+  const health = createHealth({
+    address: podIP,
+    log,
+    live: () => (monotonicMs() - sidecar.lastTurnMs > stuckMs ? 'the loop stands still' : undefined),
+    ready: () => {
+      if (sidecar.announces === undefined) return 'no usable settings yet';
+      return sidecar.announces ? whyNotReady(sidecar.status()) : undefined;
+    },
+    metrics: () => sidecar.metrics.registry.metrics(),
+  });
+  health.listen(defaultHealthPort);
+  setInterval(() => sidecar.tick(), tickMs);
+  watchLease(config.leaseFile, (reading) => sidecar.onLease(reading));
+  await watchSettings({
+    file: config.settingsFile,
+    identity: { podIP, nodeIP },
+    onSettings(given) {
+      health.listen(given.settings.health.sidecarPort);
+      sidecar.onSettings(given);
+    },
+    onProblems: (found) => sidecar.onProblems(found),
+  });
+}

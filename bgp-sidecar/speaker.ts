@@ -1,0 +1,71 @@
+/** What announces and withdraws: ExaBGP now (exabgp/); another behind the same interface changes nothing else. */
+import type { PrefixState } from '../common/speaker-state.ts';
+
+/** A VIP prefix as the peers shall know it. */
+export interface Route {
+  prefix: string;
+  nextHop: string;
+  kind: 'announced' | 'last-resort';
+  localPreference: number;
+  /** RFC 1997, `64512:100` */
+  communities: string[];
+}
+
+export interface SpeakerPeer {
+  address: string;
+  port: number;
+  peerAS: number;
+  /** TCP MD5 (RFC 2385); never logged */
+  password?: string | undefined;
+}
+
+export interface SpeakerSettings {
+  localAS: number;
+  holdSeconds: number;
+  /** router-id and local address: the pod's own */
+  address: string;
+  peers: SpeakerPeer[];
+}
+
+export interface PeerStatus {
+  up: boolean;
+  /** monotonicMs() of the last change */
+  sinceMs: number;
+  /** while it is down: why, in words */
+  problem?: string | undefined;
+}
+
+/** Why something had to be mended; counted by kind. */
+export type FaultKind =
+  | 'speaker-death'
+  | 'speaker-stuck'
+  | 'helper-death'
+  | 'helper-stuck'
+  | 'command-refused'
+  | 'untold'
+  | 'no-session';
+
+export interface SpeakerStatus {
+  /** what the peers were told; a prefix that no peer knows is withdrawn */
+  prefixes: Record<string, PrefixState>;
+  peers: Record<string, PeerStatus>;
+  /** undefined: every established peer was told what is wanted; else what is missing */
+  unsettled?: string | undefined;
+}
+
+export interface SpeakerEvents {
+  /** anything in status() may have changed */
+  changed(): void;
+  session(peer: string, status: PeerStatus): void;
+  fault(kind: FaultKind): void;
+}
+
+export interface Speaker {
+  /** Starts the speaker, or changes it with the least harm: a session that need not restart does not. */
+  configure(settings: SpeakerSettings): Promise<void>;
+  /** All routes wanted from now on: what is not among them is withdrawn, and that first. */
+  set(routes: Route[]): void;
+  status(): SpeakerStatus;
+  /** Ends the speaker and its sessions; never rejects. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,40 @@
+/** Writes the sidecar's own state beside the lease: the newest wins, one write at a time. */
+import type { Logger } from '../common/log.ts';
+import { reasonOf } from '../common/problem.ts';
+import { type SpeakerState, writeSpeakerState } from '../common/speaker-state.ts';
+import { problems } from './errors.ts';
+
+export interface StateWriter {
+  /** Resolves when a state at least as new as this is in the file, or could not be written. */
+  write(state: SpeakerState): Promise<void>;
+}
+
+export function createStateWriter(file: string, log: Logger): StateWriter {
+  let next: SpeakerState | undefined;
+  let writing: Promise<void> | undefined;
+  let failed = '';
+
+  async function writeAll(): Promise<void> {
+    while (next !== undefined) {
+      const state = next;
+      next = undefined;
+      try {
+        await writeSpeakerState(file, state);
+        failed = '';
+      } catch (error) {
+        const why = reasonOf(error);
+        if (why !== failed) log.error('state', {}, problems.STATE_UNWRITABLE(why).message);
+        failed = why;
+      }
+    }
+    writing = undefined;
+  }
+
+  return {
+    write(state) {
+      next = state;
+      writing ??= writeAll();
+      return writing;
+    },
+  };
+}
