@@ -13,11 +13,17 @@ export interface Answer {
 export interface Api {
   /**
    * Rejects with NoAnswer when there is none in time or the connection ends. With `from`, everything is passed over
-   * until a line that matches: answers to commands of an earlier helper.
+   * until a line that matches: answers to commands of an earlier helper. `atOnce` gets the answer before any event that
+   * follows it: for answers that events overtake.
    */
-  ask(command: string, options?: { from?: RegExp }): Promise<Answer>;
+  ask(command: string, options?: AskOptions): Promise<Answer>;
   close(): void;
   readonly open: boolean;
+}
+
+export interface AskOptions {
+  from?: RegExp;
+  atOnce?: (answer: Answer) => void;
 }
 
 export interface ApiParts {
@@ -74,7 +80,7 @@ export function openApi(socket: Socket, { answerDeadlineMs, onEvent, onClose }: 
     else pending.lines.push(line);
   }
 
-  function say(command: string, from: RegExp | undefined): Promise<Answer> {
+  function say(command: string, { from, atOnce }: AskOptions): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (!open) return reject(new NoAnswer('closed', 'the helper has gone'));
       const tooLate = new NoAnswer('deadline', `no answer in ${answerDeadlineMs / 1_000} s to: ${command}`);
@@ -85,8 +91,9 @@ export function openApi(socket: Socket, { answerDeadlineMs, onEvent, onClose }: 
         finish(outcome) {
           clearTimeout(timer);
           pending = undefined;
-          if (outcome instanceof NoAnswer) reject(outcome);
-          else resolve(outcome);
+          if (outcome instanceof NoAnswer) return reject(outcome);
+          atOnce?.(outcome);
+          resolve(outcome);
         },
       };
       socket.write(`${command}\n`);
@@ -94,8 +101,8 @@ export function openApi(socket: Socket, { answerDeadlineMs, onEvent, onClose }: 
   }
 
   return {
-    ask(command, { from } = {}) {
-      const answer = last.then(() => say(command, from));
+    ask(command, options = {}) {
+      const answer = last.then(() => say(command, options));
       last = answer.catch(() => undefined);
       return answer;
     },

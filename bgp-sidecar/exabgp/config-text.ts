@@ -25,6 +25,8 @@ function renderNeighbor({ address, localAS, holdSeconds }: SpeakerSettings, peer
     peer.password === undefined
       ? ''
       : `  md5-base64 true;\n  md5-password "${Buffer.from(peer.password, 'utf8').toString('base64')}";\n`;
+  // route-refresh stays off: with a peer that can do enhanced route refresh (RFC 7313, BIRD does), ExaBGP 4.2.25 breaks
+  // the session when it is asked to send its routes again (peer.py: "'RouteRefresh' object is not iterable");
   // host-name and domain-name keep the name of the machine out of the OPEN message;
   // graceful restart would keep routes to an LB pod that is gone
   return `neighbor ${peer.address} {
@@ -36,7 +38,8 @@ function renderNeighbor({ address, localAS, holdSeconds }: SpeakerSettings, peer
   connect ${peer.port};
 ${password}  host-name portable-lb;
   domain-name portable-lb;
-  capability { graceful-restart disable; route-refresh enable; }
+  capability { graceful-restart disable; route-refresh disable; }
+  adj-rib-out true;
   family { ipv4 unicast; }
   api { processes [ ${helperName} ]; neighbor-changes; send { parsed; update; } }
 }

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { FaultKind } from '../speaker.ts';
-import { type Answer, type Api, NoAnswer, openApi } from './api.ts';
+import { type Answer, type Api, type AskOptions, NoAnswer, openApi } from './api.ts';
 import { askSessions, parseSessions, sessionsHeader } from './commands.ts';
 import type { ApiEvent } from './events.ts';
 
@@ -21,6 +21,8 @@ export interface LinkParts {
   onEvent(event: ApiEvent): void;
   /** The helper answers. `again`: there was one before, and what it had in hand may be lost. */
   onReady(established: Set<string>, again: boolean): void;
+  /** Addresses of the peers whose session is established, in answer to askSessions. */
+  onSessions(established: Set<string>): void;
   onFault(kind: FaultKind, why: string): void;
   killHelpers(): void;
   killSpeaker(): void;
@@ -30,7 +32,8 @@ export interface Link {
   accept(socket: Socket): void;
   /** undefined: no answer; what is to be done about it has begun */
   ask(command: string): Promise<Answer | undefined>;
-  askSessions(): Promise<Set<string> | undefined>;
+  /** The answer comes by onSessions. */
+  askSessions(): Promise<void>;
   /** ExaBGP was started: its helper is due. */
   expect(): void;
   /** ExaBGP has ended. */
@@ -65,11 +68,15 @@ export function createLink(parts: LinkParts): Link {
     const again = greeted;
     greeted = true;
     // an empty line ends a command that the last helper left half-said
-    const established = await askFor(`${again ? '\n' : ''}${askSessions}`);
-    if (established === undefined || api !== current) return;
-    killedHelper = false;
-    ready = true;
-    onReady(established, again);
+    await ask(`${again ? '\n' : ''}${askSessions}`, {
+      from: sessionsHeader,
+      atOnce({ lines }) {
+        if (api !== current) return;
+        killedHelper = false;
+        ready = true;
+        onReady(parseSessions(lines), again);
+      },
+    });
   }
 
   function closed(current: Api): void {
@@ -80,19 +87,14 @@ export function createLink(parts: LinkParts): Link {
     if (!killedHelper) onFault('helper-death', 'its helper ended; it starts another');
   }
 
-  async function ask(command: string, from?: RegExp): Promise<Answer | undefined> {
+  async function ask(command: string, options?: AskOptions): Promise<Answer | undefined> {
     const current = api;
     try {
-      return await current?.ask(command, from ? { from } : {});
+      return await current?.ask(command, options);
     } catch (error) {
       if (error instanceof NoAnswer && error.why === 'deadline' && api === current) unanswered(error.message);
       return undefined;
     }
-  }
-
-  async function askFor(command: string): Promise<Set<string> | undefined> {
-    const answer = await ask(command, sessionsHeader);
-    return answer && parseSessions(answer.lines);
   }
 
   function unanswered(why: string): void {
@@ -110,7 +112,12 @@ export function createLink(parts: LinkParts): Link {
   return {
     accept,
     ask: (command) => ask(command),
-    askSessions: () => askFor(askSessions),
+    askSessions: async () => {
+      await ask(askSessions, {
+        from: sessionsHeader,
+        atOnce: ({ lines }) => parts.onSessions(parseSessions(lines)),
+      });
+    },
     expect() {
       dueMs = nowMs() + deadlines.startMs;
     },

@@ -28,7 +28,7 @@ export function readLogLine(line: string): LogLine | undefined {
   if (/loaded new configuration successfully/.test(text))
     return { level: 'debug', source, text, meaning: 'reloaded' };
   if (/^not reloaded/.test(text)) return { level: 'error', source, text, meaning: 'not-reloaded' };
-  if (/lost the helper process|no neighbor matching the command/.test(text))
+  if (/lost the helper process|no neighbor matching the command : (announce|withdraw)/.test(text))
     return { level: 'warn', source, text, meaning: 'no-neighbors' };
   if (
     /Too many death|could not drop privileges|issue|invalid|syntax error|problem|could not|error/i.test(text)

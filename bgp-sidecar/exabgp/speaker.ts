@@ -85,7 +85,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
     onEnd({ how, asked, delayMs }) {
       link.reset();
       rib.forgetAll();
-      sessions.lose('ExaBGP ended, and its sessions with it');
+      sessions.lose(stopping ? 'the sidecar is stopping' : 'ExaBGP ended, and its sessions with it');
       if (!asked)
         fault('speaker-death', `${how}; every session is down; it is started again in ${delayMs} ms`);
       events.changed();
@@ -101,6 +101,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       believe(established);
       teller.sync();
     },
+    onSessions: believe,
     onFault: fault,
     killHelpers: () => supervisor.run?.killHelpers(),
     killSpeaker: () => void supervisor.restart('kill'),
@@ -118,13 +119,14 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
   });
 
   function fault(kind: FaultKind, why: string): void {
+    if (stopping) return;
     log.warn('fault', { fault: kind }, `ExaBGP: ${why}`);
     events.fault(kind);
   }
 
   function onLine({ meaning }: LogLine): void {
     if (meaning === 'reloaded' || meaning === 'not-reloaded') reloaded?.(meaning === 'reloaded');
-    if (meaning === 'no-neighbors') {
+    if (meaning === 'no-neighbors' && !supervisor.ending) {
       fault(
         'speaker-stuck',
         'it has given up its peers, as it does when a helper dies at the wrong moment; it is started again',
@@ -139,7 +141,8 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       sessions.up(event.peer);
     } else if (event.type === 'down') {
       rib.down(event.peer);
-      sessions.down(event.peer, event.reason);
+      if (stopping) sessions.lose('the sidecar is stopping');
+      else sessions.down(event.peer, event.reason);
     } else if (event.type === 'sent') {
       rib.sent(event.peer, event.announced, event.withdrawn);
     } else return;
@@ -178,8 +181,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
     teller.beat();
     if (now - askedSessionsAtMs < deadlines.askSessionsMs) return;
     askedSessionsAtMs = now;
-    const established = await link.askSessions();
-    if (established !== undefined) believe(established);
+    await link.askSessions();
   }
 
   /** SIGUSR1 keeps the sessions whose definition stays; ExaBGP ignores it while routes wait for their first session. */
@@ -206,9 +208,11 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       sessions.configure(settings);
       if (supervisor.run === undefined) supervisor.start();
       else if (!anyUp || !(await reload())) await supervisor.restart('ask');
-      // a peer that is new to ExaBGP knows no route that came by its API
-      teller.repeat();
-      teller.sync();
+      else {
+        // a peer that is new to ExaBGP knows no route that came by its API
+        teller.repeat();
+        teller.sync();
+      }
       events.changed();
     },
     set(routes) {

@@ -10,6 +10,8 @@ const graceMs = 2_000;
 
 export interface Supervisor {
   readonly run: ExabgpRun | undefined;
+  /** It was asked to end, and has not yet. */
+  readonly ending: boolean;
   start(): void;
   /** Ends it and starts it again at once. `kill`: it is not asked, since it does not listen. */
   restart(how: 'ask' | 'kill'): Promise<void>;
@@ -50,6 +52,9 @@ export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Sup
   return {
     get run() {
       return run;
+    },
+    get ending() {
+      return asked && run !== undefined;
     },
     start() {
       stopped = false;
