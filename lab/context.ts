@@ -14,8 +14,16 @@ export class LabContext {
   readonly prefix: string;
   readonly #endings: (() => Promise<void> | void)[] = [];
   closing = false;
+  /** Called when a role's processes changed. */
+  onDescribe: () => void = () => {};
 
-  constructor(options: { runId: string; runDir: string; stateDir: string; restartDelayMs: number; log: (line: string) => void }) {
+  constructor(options: {
+    runId: string;
+    runDir: string;
+    stateDir: string;
+    restartDelayMs: number;
+    log: (line: string) => void;
+  }) {
     this.runId = options.runId;
     this.runDir = options.runDir;
     this.stateDir = options.stateDir;

@@ -3,7 +3,14 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { waitFor } from './wait.ts';
 
-const signalNumbers: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+const signalNumbers: Record<string, number> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGTERM: 15,
+};
 
 export interface ProcessPlan {
   name: string;
@@ -35,6 +42,8 @@ export class LabProcess {
     this.child = spawn(program, args, {
       cwd: plan.cwd,
       env: { ...process.env, ...plan.env },
+      // A group of its own: Ctrl-C reaches only the lab, which ends the rest in order; and kill() gets workers too.
+      detached: true,
       stdio: ['ignore', plan.stdout === 'pipe' ? 'pipe' : log, log, ...(plan.ipc ? ['ipc' as const] : [])],
     });
     closeSync(log);
@@ -61,15 +70,22 @@ export class LabProcess {
     this.child.kill(signal);
   }
 
+  /** SIGKILL of the program and of what it started (its process group). */
   async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
+    try {
+      if (this.child.pid !== undefined) process.kill(-this.child.pid, 'SIGKILL');
+    } catch {
+      // Nothing of it is left.
+    }
     await this.exited;
   }
 
   async waitForExit(deadlineMs = 10_000): Promise<number> {
     let code: number | undefined;
     void this.exited.then((exitCode) => (code = exitCode));
-    return waitFor(`the end of ${this.name} (pid ${this.child.pid})`, () => code ?? { notYet: 'it runs' }, { deadlineMs });
+    return waitFor(`the end of ${this.name} (pid ${this.child.pid})`, () => code ?? { notYet: 'it runs' }, {
+      deadlineMs,
+    });
   }
 
   logText(): string {
@@ -106,7 +122,9 @@ export function waitForLogLine(
 }
 
 /** TCP sockets of a process' network namespace as the kernel lists them, without a program to ask. */
-export function tcpSockets(pid: number): { localPort: number; remotePort: number; state: 'listen' | 'established' | 'other' }[] {
+export function tcpSockets(
+  pid: number,
+): { localPort: number; remotePort: number; state: 'listen' | 'established' | 'other' }[] {
   const states: Record<string, 'listen' | 'established'> = { '0A': 'listen', '01': 'established' };
   let text = '';
   try {

@@ -7,7 +7,10 @@ export interface CommandOptions {
 }
 
 /** Runs a command of this kernel and gives its stdout; rejects with everything it said unless it exits 0. */
-export function run(command: string[], { input, timeoutMs = 30_000, env }: CommandOptions = {}): Promise<string> {
+export function run(
+  command: string[],
+  { input, timeoutMs = 30_000, env }: CommandOptions = {},
+): Promise<string> {
   const [program = '', ...args] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {

@@ -16,7 +16,8 @@ const wireOverheadBytes = 24;
 
 /** A link of this rate in both directions, as a wire: no segmentation offload, since no wire takes 64 kB frames. */
 export async function limitLink(ends: Ends, rate: string): Promise<void> {
-  if (!/^\d+[kmg]?bit$/.test(rate)) throw new Error(`link rate ${rate}: wanted is a number with bit, kbit, mbit or gbit`);
+  if (!/^\d+[kmg]?bit$/.test(rate))
+    throw new Error(`link rate ${rate}: wanted is a number with bit, kbit, mbit or gbit`);
   const shape = `root tbf rate ${rate} burst 16kb latency 100ms overhead ${wireOverheadBytes}`;
   await Promise.all([
     shapeEnd(ends.podNetns, 'eth0', `tc qdisc replace dev eth0 ${shape}`, 'off'),

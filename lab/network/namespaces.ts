@@ -89,5 +89,7 @@ export function listNamespaces(prefix: string): string[] {
 
 export async function removeNamespaces(names: string[]): Promise<void> {
   if (names.length === 0) return;
-  await run(['ip', '-force', '-batch', '-'], { input: `${names.map((name) => `netns del ${name}`).join('\n')}\n` });
+  await run(['ip', '-force', '-batch', '-'], {
+    input: `${names.map((name) => `netns del ${name}`).join('\n')}\n`,
+  });
 }

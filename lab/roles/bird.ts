@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import type { Role } from '../api.ts';
 import type { LabContext } from '../context.ts';
 import { inNamespace, run } from '../network/command.ts';
-import { fabric, localAs, maxNodes, nodeAddress, nodeAddresses, podAddresses, podCidr, reflectorAddresses } from '../network/plan.ts';
+import {
+  fabric,
+  localAs,
+  maxNodes,
+  nodeAddress,
+  nodeAddresses,
+  podAddresses,
+  podCidr,
+  reflectorAddresses,
+} from '../network/plan.ts';
 import type { LabProcess } from '../processes.ts';
 import type { ReflectorPlan } from './reflector.ts';
 
@@ -23,7 +32,10 @@ const timers = `
   long lived graceful restart off;`;
 
 export function startBirdRouter(context: LabContext, role: Role): Promise<BirdDaemon> {
-  const pods = Array.from({ length: maxNodes }, (_, index) => `  route ${podCidr(index + 1)} via ${nodeAddress(index + 1)};`);
+  const pods = Array.from(
+    { length: maxNodes },
+    (_, index) => `  route ${podCidr(index + 1)} via ${nodeAddress(index + 1)};`,
+  );
   const peers = reflectorAddresses.map(
     (address, index) => `
 protocol bgp reflector${index + 1} {
@@ -32,7 +44,10 @@ protocol bgp reflector${index + 1} {
   ipv4 { import all; export none; add paths rx; gateway recursive; };
 }`,
   );
-  return startBird(context, role, `
+  return startBird(
+    context,
+    role,
+    `
 router id ${fabric.router};
 protocol device { }
 protocol direct { ipv4; interface "eth*"; }
@@ -44,13 +59,21 @@ protocol kernel {
   ipv4 { import none; export filter { if source = RTS_BGP then accept; reject; }; };
 }
 ${peers.join('\n')}
-`);
+`,
+  );
 }
 
-export function startBirdReflector(context: LabContext, role: Role, plan: ReflectorPlan): Promise<BirdDaemon> {
+export function startBirdReflector(
+  context: LabContext,
+  role: Role,
+  plan: ReflectorPlan,
+): Promise<BirdDaemon> {
   const password = plan.password === undefined ? '' : `\n  password "${plan.password}";`;
   const ranges = plan.vipRanges.map((range) => `${range}+`).join(', ');
-  return startBird(context, role, `
+  return startBird(
+    context,
+    role,
+    `
 router id ${role.address};
 protocol device { }
 filter vips {
@@ -72,7 +95,8 @@ protocol bgp router {
   rr client;${timers}
   ipv4 { import none; export all; add paths tx; next hop keep; };
 }
-`);
+`,
+  );
 }
 
 async function startBird(context: LabContext, role: Role, text: string): Promise<BirdDaemon> {
@@ -85,6 +109,7 @@ async function startBird(context: LabContext, role: Role, text: string): Promise
     name: role.name,
     command: inNamespace(role.netns, ['bird', '-f', '-c', file, '-s', control]),
   });
-  const ask = (question: string) => run(['birdc', '-s', control, '-r', ...question.split(' ')], { timeoutMs: 5000 });
+  const ask = (question: string) =>
+    run(['birdc', '-s', control, '-r', ...question.split(' ')], { timeoutMs: 5000 });
   return { process, sessions: () => ask('show protocols'), routes: () => ask('show route all') };
 }

@@ -65,9 +65,7 @@ export interface ClientRole extends Role {
   /** Requests at a steady rate until stopped. */
   startLoad(options: LoadOptions): Promise<Load>;
   /** A download that is read slowly: `finished` tells whether all bytes came. Server path: /download/<megabytes>. */
-  download(
-    url: string,
-  ): Promise<{
+  download(url: string): Promise<{
     finished: Promise<{ bytes: number; complete: boolean; error?: string }>;
     receivedBytes(): Promise<number>;
   }>;

@@ -21,11 +21,22 @@ export async function startFrrRouter(
     writeFileSync(file, config);
     return context.start({
       name: `${role.name}.${daemon}`,
-      command: inNamespace(role.netns, [`/usr/lib/frr/${daemon}`, '-f', file, '-i', join(directory, `${daemon}.pid`), '-P', '0', ...common, ...extra]),
+      command: inNamespace(role.netns, [
+        `/usr/lib/frr/${daemon}`,
+        '-f',
+        file,
+        '-i',
+        join(directory, `${daemon}.pid`),
+        '-P',
+        '0',
+        ...common,
+        ...extra,
+      ]),
     });
   };
   start('zebra', 'hostname router\n', []);
-  const vtysh = (command: string) => run(['vtysh', '--vty_socket', directory, '-c', command], { timeoutMs: 10_000 });
+  const vtysh = (command: string) =>
+    run(['vtysh', '--vty_socket', directory, '-c', command], { timeoutMs: 10_000 });
   await waitFor('zebra', async () => (await vtysh('show zebra client summary')) !== '', { everyMs: 50 });
   const neighbours = reflectorAddresses.flatMap((address) => [
     ` neighbor ${address} remote-as ${localAs}`,

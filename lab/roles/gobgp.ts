@@ -21,9 +21,19 @@ export function startGobgpReflector(
   writeFileSync(file, configuration(role, plan));
   const process = context.start({
     name: role.name,
-    command: inNamespace(role.netns, ['gobgpd', '-f', file, '-t', 'toml', '--log-plain', '--api-hosts', `127.0.0.1:${apiPort}`]),
+    command: inNamespace(role.netns, [
+      'gobgpd',
+      '-f',
+      file,
+      '-t',
+      'toml',
+      '--log-plain',
+      '--api-hosts',
+      `127.0.0.1:${apiPort}`,
+    ]),
   });
-  const ask = (...question: string[]) => role.exec(['gobgp', '-p', String(apiPort), ...question], { timeoutMs: 5000 });
+  const ask = (...question: string[]) =>
+    role.exec(['gobgp', '-p', String(apiPort), ...question], { timeoutMs: 5000 });
   return { process, sessions: () => ask('neighbor'), routes: () => ask('global', 'rib') };
 }
 

@@ -59,7 +59,9 @@ export class Reflector extends BaseRole implements ReflectorRole {
     this.programs.set(this.software, process);
     await waitFor(`${this.name} (${this.software}) to listen`, () => {
       if (!process.isRunning) return { notYet: `it ended: ${process.logText().slice(-1000)}` };
-      return tcpSockets(process.pid).some((socket) => socket.state === 'listen' && socket.localPort === bgpPort);
+      return tcpSockets(process.pid).some(
+        (socket) => socket.state === 'listen' && socket.localPort === bgpPort,
+      );
     });
   }
 
@@ -70,7 +72,14 @@ export class Reflector extends BaseRole implements ReflectorRole {
 
 function reflectorRolePlan(context: LabContext, index: number) {
   const address = reflectorAddresses[index - 1];
-  if (address === undefined) throw new Error(`the lab's plan has ${reflectorAddresses.length} reflectors, not ${index}`);
+  if (address === undefined)
+    throw new Error(`the lab's plan has ${reflectorAddresses.length} reflectors, not ${index}`);
   const name = `reflector-${index}`;
-  return { kind: 'reflector' as const, name, address, links: [fabricLink(context, name, address)], ip: podRoutes() };
+  return {
+    kind: 'reflector' as const,
+    name,
+    address,
+    links: [fabricLink(context, name, address)],
+    ip: podRoutes(),
+  };
 }

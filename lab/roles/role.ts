@@ -1,10 +1,9 @@
 import type { ProcessRole, Role, RoleDescription } from '../api.ts';
 import type { LabContext } from '../context.ts';
 import { type CommandOptions, inNamespace, run } from '../network/command.ts';
+import { switchName } from '../network/fabric.ts';
 import { addNamespace, type Link, netnsPath, removeNamespaces, setSysctls } from '../network/namespaces.ts';
 import { clientLan, fabric } from '../network/plan.ts';
-
-export const switchName = 'switch';
 
 export interface RolePlan {
   kind: RoleDescription['kind'];
@@ -55,8 +54,12 @@ export class BaseRole implements Role {
   }
 
   async start(name: string, command: string[]): Promise<ProcessRole> {
-    const program = this.context.start({ name: `${this.name}.${name}`, command: inNamespace(this.netns, command) });
+    const program = this.context.start({
+      name: `${this.name}.${name}`,
+      command: inNamespace(this.netns, command),
+    });
     this.programs.set(name, program);
+    this.context.onDescribe();
     return program;
   }
 
@@ -74,12 +77,24 @@ export class BaseRole implements Role {
 
 /** A port of the fabric's switch. */
 export function fabricLink(context: LabContext, role: string, address: string): Link {
-  return { into: context.namespace(switchName), bridge: 'fabric', port: role, name: 'eth0', address: `${address}/24` };
+  return {
+    into: context.namespace(switchName),
+    bridge: 'fabric',
+    port: role,
+    name: 'eth0',
+    address: `${address}/24`,
+  };
 }
 
 /** A port of the clients' switch. */
 export function clientLink(context: LabContext, role: string, name: string, address: string): Link {
-  return { into: context.namespace(switchName), bridge: 'clients', port: `${role}-c`, name, address: `${address}/24` };
+  return {
+    into: context.namespace(switchName),
+    bridge: 'clients',
+    port: `${role}-c`,
+    name,
+    address: `${address}/24`,
+  };
 }
 
 export const defaultViaRouter = `route add default via ${fabric.router}`;

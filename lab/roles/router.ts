@@ -39,8 +39,13 @@ export class Router extends BaseRole implements RouterRole {
     return this.#routes.history(prefix);
   }
 
-  async waitForNextHops(prefix: string, wanted: number | string[], deadlineMs = 15_000): Promise<RouteChange> {
-    const what = typeof wanted === 'number' ? `${wanted} next-hops` : `next-hops ${wanted.join(', ') || '(none)'}`;
+  async waitForNextHops(
+    prefix: string,
+    wanted: number | string[],
+    deadlineMs = 15_000,
+  ): Promise<RouteChange> {
+    const what =
+      typeof wanted === 'number' ? `${wanted} next-hops` : `next-hops ${wanted.join(', ') || '(none)'}`;
     const list = typeof wanted === 'number' ? undefined : [...wanted].sort().join(' ');
     const probe = (): RouteChange | NotYet => {
       const held = this.nextHops(prefix);
@@ -66,7 +71,8 @@ export class Router extends BaseRole implements RouterRole {
       `the router's sessions with ${count} reflectors`,
       () => {
         const standing = tcpSockets(this.#daemon.process.pid).filter(
-          (socket) => socket.state === 'established' && (socket.remotePort === bgpPort || socket.localPort === bgpPort),
+          (socket) =>
+            socket.state === 'established' && (socket.remotePort === bgpPort || socket.localPort === bgpPort),
         );
         return standing.length >= count || { notYet: `${standing.length} connections` };
       },
