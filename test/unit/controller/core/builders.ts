@@ -1,0 +1,56 @@
+/** Manifests and settings as short as a test can say them. */
+import type {
+  V1EndpointConditions,
+  V1EndpointSlice,
+  V1Service,
+  V1ServicePort,
+} from '@kubernetes/client-node';
+import { parseSettings, type Settings } from '../../../../common/settings.ts';
+import { compileTemplates } from '../../../../controller/core/render.ts';
+import type { Snapshot } from '../../../../controller/core/types.ts';
+import { mainTemplate, virtualServiceTemplate } from '../../../../controller/templates/defaults.ts';
+
+export const paths = { notifyFifo: '/run/keepalived/notify.fifo' };
+export const defaults = compileTemplates({ main: mainTemplate, virtualService: virtualServiceTemplate });
+
+/** The settings of Service default/web, with further lines of YAML. */
+export function settingsOf(more = '', prefixes = '[203.0.113.0/28]'): Settings {
+  const text = `service: {name: web}\nvip: {prefixes: ${prefixes}}\n${more}`;
+  const { settings, problems } = parseSettings(text, 'settings.yaml');
+  if (!settings) throw problems[0];
+  return settings;
+}
+
+export function serviceOf(ports: Partial<V1ServicePort>[], spec: object = {}): V1Service {
+  return {
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { ports: ports as V1ServicePort[], ...spec },
+  };
+}
+
+export interface Pod extends Partial<V1EndpointConditions> {
+  at: string;
+}
+
+/** One EndpointSlice; ports as 'name=number', '=number' for a port without a name, '/UDP' at the end. */
+export function sliceOf(name: string, ports: string[], pods: Pod[], more: object = {}): V1EndpointSlice {
+  return {
+    metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+    addressType: 'IPv4',
+    ports: ports.map((text) => {
+      const [port = '', protocol = 'TCP'] = text.split('/');
+      const [portName = '', number = ''] = port.split('=');
+      return { name: portName, port: Number(number), protocol };
+    }),
+    endpoints: pods.map(({ at, ...conditions }) => ({ addresses: [at], conditions })),
+    ...more,
+  };
+}
+
+export function snapshotOf(service: V1Service | undefined, ...slices: V1EndpointSlice[]): Snapshot {
+  return { ...(service ? { service } : {}), slices, takenAtMs: 0 };
+}
+
+export const up = { ready: true, serving: true, terminating: false };
+export const unready = { ready: false, serving: false, terminating: false };
+export const leaving = { ready: false, serving: true, terminating: true };
