@@ -1,6 +1,7 @@
 // Runs in the guest as the child of init: starts commands for the keeper and streams their output back. The
 // channel is descriptor 3: a serial line in User-Mode Linux, a socket pair on the machine's own kernel.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { flushCompileCache } from 'node:module';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
@@ -39,18 +40,17 @@ input.on('end', () => process.exit(0));
 input.on('error', () => process.exit(0));
 
 function take(frame: Frame): void {
-  if (frame.type === FrameType.run) return start(frame.stream, JSON.parse(frame.payload.toString()));
+  if (frame.type === FrameType.run) start(frame.stream, JSON.parse(frame.payload.toString()));
   const child = commands.get(frame.stream);
-  if (child === undefined) return;
   if (frame.type === FrameType.stdin) {
-    if (frame.payload.length === 0) child.stdin?.end();
-    else child.stdin?.write(frame.payload);
+    if (frame.payload.length === 0) child?.stdin?.end();
+    else child?.stdin?.write(frame.payload);
   }
   if (frame.type === FrameType.signal) signalGroup(child, frame.payload.toString() as NodeJS.Signals);
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
+function signalGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {
+  if (child?.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch {
@@ -106,3 +106,5 @@ function signalNumber(signal: NodeJS.Signals | null): number {
 }
 
 await send(encodeFrame(FrameType.ready, 0));
+// Node writes its compile cache when it exits, and the agent is killed.
+flushCompileCache();

@@ -29,11 +29,16 @@ if [ "$LAB_KIND" = uml ]; then
 fi
 
 if [ -n "$LAB_MODULES" ]; then
+  # Without /sys modprobe believes that nothing is loaded and loads every dependency anew.
+  mount -t sysfs sysfs /sys
   release=$(uname -r)
   mkdir -p "/run/modules/lib/modules/$release"
   mount -t hostfs -o "$LAB_MODULES" none "/run/modules/lib/modules/$release"
   # shellcheck disable=SC2086 # one word a module
   modprobe -d /run/modules -a $LAB_MODULE_NAMES || echo "lab init: not all kernel modules were loaded"
+  # No more are loaded on demand: with CONFIG_BPFILTER (6.1) each socket option of iptables asks modprobe for
+  # "bpfilter" first, 0.1 s a time and ten times a command (net/ipv4/bpfilter/sockopt.c).
+  echo > /proc/sys/kernel/modprobe
 fi
 
 # The root: the cached Debian below, what the guest writes above it in memory.

@@ -123,7 +123,10 @@ function fromFront(stream: number, frame: Frame): void {
 
 /** `down`: the lab's command gets the time to take itself down. */
 function endPolitely(): void {
-  if (!guestUp || mainStream === 0) return endKernel('asked to');
+  if (!guestUp || mainStream === 0) {
+    endKernel('asked to');
+    return;
+  }
   toGuest(encodeFrame(FrameType.signal, mainStream, 'SIGTERM'));
   setTimeout(() => endKernel(`its command did not stop within ${stopDeadlineMs / 1000} s`), stopDeadlineMs);
 }
@@ -146,7 +149,10 @@ function endKernel(why: string): void {
     server.close();
     setTimeout(() => process.exit(0), 2000).unref();
   };
-  if (kernel.exitCode !== null || kernel.signalCode !== null || kernel.pid === undefined) return finish();
+  if (kernel.exitCode !== null || kernel.signalCode !== null || kernel.pid === undefined) {
+    finish();
+    return;
+  }
   // close, not exit: only then no process of the kernel holds our pipes any more.
   kernel.once('close', finish);
   kernel.kill('SIGKILL');

@@ -1,7 +1,8 @@
-import { availableParallelism, freemem } from 'node:os';
+import { freemem } from 'node:os';
 import { join } from 'node:path';
 import type { SetUp } from '../setup/types.ts';
 import { modulesToLoad } from './modules.ts';
+import { quietestCpu } from './processors.ts';
 
 /** What the keeper needs to start a kernel; front end → keeper as runDir/boot/launch.json. */
 export interface Launch {
@@ -65,12 +66,12 @@ function umlCommand(setUp: SetUp, { runDir, memoryMiB = defaultMemoryMiB() }: Pl
   // The guest's memory is a file: on a tmpfs of its own, since the machine's /dev/shm may be small and /tmp a disk.
   const prepare = `mount -t tmpfs -o size=${memoryMiB + 64}m,mode=700 tmpfs ${memory} && ulimit -c 0 && TMPDIR=${memory} exec "$@"`;
   const init = `mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/boot && export LIBMOUNT_FORCE_MOUNT2=always && mount -t hostfs -o ${runDir}/boot none /run/boot && exec /bin/sh /run/boot/init.sh`;
-  // 6.1 knows neither: User-Mode Linux has SMP since 6.19.
-  const smp =
-    setUp.kernel.name === 'latest' ? ['seccomp=on', `ncpus=${Math.min(availableParallelism(), 8)}`] : [];
+  // 6.1 knows only ptrace.
+  const mode = setUp.kernel.name === 'latest' ? ['seccomp=on'] : [];
   return [
+    ...['taskset', '--cpu-list', String(quietestCpu())],
     ...bound,
-    ...['sh', '-c', prepare, 'lab-kernel', program, `mem=${memoryMiB}M`, ...smp],
+    ...['sh', '-c', prepare, 'lab-kernel', program, `mem=${memoryMiB}M`, ...mode],
     ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${setUp.root}`, 'ro', 'quiet', `uml_dir=${memory}`],
     ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3', 'init=/bin/sh', '--', '-c', `"${init}"`],
   ];

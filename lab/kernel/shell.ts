@@ -25,7 +25,7 @@ try {
     runDir,
     ...(values.memory === undefined ? {} : { memoryMiB: Number(values.memory) }),
   });
-  if(!process.env.KEEP) rmSync(runDir, { recursive: true, force: true });
+  if (!process.env.KEEP) rmSync(runDir, { recursive: true, force: true });
 } catch (error) {
   if (!(error instanceof KernelFailure)) throw error;
   console.error(`${error.message}\nEverything it wrote is in ${runDir}`);
