@@ -97,7 +97,11 @@ async function run(config: Config): Promise<number> {
 function describeDrain(drained: Awaited<ReturnType<typeof drain>>): string {
   const { withdrawn, withdrawMs, ended, drainMs, connectionsLeft } = drained;
   const seconds = (drainMs / 1000).toFixed(1);
-  return `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft} connections left`;
+  const told =
+    withdrawn === 'nothing to withdraw'
+      ? withdrawn
+      : `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms`;
+  return `${told}; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft} connections left`;
 }
 
 function whyStuck(stoodMs: number): string | undefined {

@@ -13,6 +13,7 @@ import { openKeepalivedFiles } from './keepalived/files.ts';
 import { superviseKeepalived } from './keepalived/process.ts';
 import { type Ipvs, openIpvs } from './kernel/ipvs.ts';
 import { openPodNetwork } from './kernel/network.ts';
+import { createKernelStep } from './kernel-step.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
 import { readMarks, writeMarks } from './marks.ts';
 import type { Metrics } from './metrics.ts';
@@ -20,6 +21,7 @@ import { createNetworkStep } from './network-step.ts';
 import { createPlanner } from './plan.ts';
 import { type Configuration, createReconciler, type Reconciler } from './reconcile.ts';
 import { createSchedulerProbe } from './scheduler-probe.ts';
+import { createServiceWatch } from './service-watch.ts';
 import { createVerifier } from './verify.ts';
 
 export interface Parts {
@@ -73,7 +75,12 @@ export async function makeParts(
         ),
     }),
     applier: createApplier({ files, keepalived, nowMs }),
-    verifier: createVerifier({ ipvs, checkedOut: () => keepalived.checkedOut(), nowMs }),
+    serviceWatch: createServiceWatch(log, nowMs),
+    kernel: createKernelStep({
+      verifier: createVerifier({ ipvs, checkedOut: () => keepalived.checkedOut(), nowMs }),
+      log,
+      metrics,
+    }),
     network: createNetworkStep({
       interface: config.interface,
       keeper: openedOnce(() => openPodNetwork({ log })),

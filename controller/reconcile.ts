@@ -12,19 +12,13 @@ import type { Applier } from './apply.ts';
 import { describeChange } from './core/difference.ts';
 import type { Templates } from './core/render.ts';
 import type { Snapshot, VirtualService } from './core/types.ts';
+import type { KernelStep } from './kernel-step.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Metrics } from './metrics.ts';
 import type { NetworkStep } from './network-step.ts';
 import type { Plan, Planner } from './plan.ts';
-import {
-  countServers,
-  createTeller,
-  reportChecks,
-  reportReload,
-  reportRepair,
-  type StepDurations,
-} from './report.ts';
-import type { Verifier } from './verify.ts';
+import { countServers, createTeller, reportChecks, reportReload, type StepDurations } from './report.ts';
+import type { ServiceWatch } from './service-watch.ts';
 
 /** keepalived's time to bring one change into the kernel; differences that grow fewer extend it. */
 const patienceMs = 1000;
@@ -39,16 +33,17 @@ export interface Configuration {
   readonly templates: Templates;
 }
 
-export interface Parts {
+export interface ReconcilerParts {
   readonly podName: string;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
   /** What the kernel or the pod's identity has against a configuration. */
   readonly accept: (configuration: Configuration) => Promise<readonly Error[]>;
+  readonly serviceWatch: ServiceWatch;
   readonly planner: Planner;
   readonly applier: Applier;
-  readonly verifier: Verifier;
+  readonly kernel: KernelStep;
   readonly network: NetworkStep;
   readonly leaseKeeper: LeaseKeeper;
   readonly keepalived: { readonly alive: boolean; checkedOut(): ReadonlySet<string> };
@@ -65,19 +60,16 @@ export interface Reconciler {
   readonly settings: Settings | undefined;
 }
 
-export function createReconciler(parts: Parts): Reconciler {
-  const { log, metrics, nowMs, planner, applier, verifier, network, keepalived } = parts;
+export function createReconciler(parts: ReconcilerParts): Reconciler {
+  const { log, metrics, nowMs, planner, applier, kernel, network, keepalived, serviceWatch } = parts;
   let candidate: Configuration | undefined;
   let retryAtMs = 0;
   let accepted: Configuration | undefined;
-  let snapshot: Snapshot | undefined;
   let stopping = false;
   let plan: Plan | undefined;
-  let kernelFault: string | undefined = 'nothing has been applied yet';
   let checkedOut: ReadonlySet<string> = new Set();
   const tellProblems = createTeller((text) => log.error('refused', {}, text));
   const tellNotes = createTeller((text) => log.warn('endpoints', {}, text));
-  const tellKernel = createTeller((text) => log.error('kernel', {}, text));
   const nameOf = ({ settings }: Configuration) => `${settings.service.namespace}/${settings.service.name}`;
 
   /** Brings one configuration into the kernel; returns what stood against it, and then nothing has changed. */
@@ -86,6 +78,7 @@ export function createReconciler(parts: Parts): Reconciler {
     const { unmatched, prefixes } = configuration.settings.vip;
     const against = await parts.accept(configuration);
     if (against.length > 0) return against;
+    const snapshot = serviceWatch.snapshot();
     if (!snapshot) {
       await network.ensure(prefixes, [], unmatched);
       return [];
@@ -107,7 +100,11 @@ export function createReconciler(parts: Parts): Reconciler {
     const staying = before.filter((old) => next.virtualServices.some(({ key }) => key === old.key));
     if (staying.length < before.length) await network.ensure(next.keptPrefixes, staying, unmatched);
     const committingAtMs = nowMs();
-    await prepared.commit(next.wanted);
+    try {
+      await prepared.commit(next.wanted);
+    } catch (problem) {
+      return [problem as Error];
+    }
     const writeMs = nowMs() - committingAtMs;
     const held = await hold(configuration, next, keepalived.alive ? patienceMs : patienceAloneMs);
     const took = { renderMs, testMs: prepared.testMs, writeMs, ...held };
@@ -116,25 +113,21 @@ export function createReconciler(parts: Parts): Reconciler {
   }
 
   /** Sees to it that the kernel holds the plan: IPVS first, then the rules that send packets to it. */
-  async function hold({ settings }: Configuration, next: Plan, patience: number) {
+  async function hold(configuration: Configuration, next: Plan, patience: number) {
     await planner.keep(next);
-    const verified = await verifier.verify(next.wanted, patience);
-    kernelFault = verified.fault;
-    tellKernel(verified.fault ? [verified.fault] : []);
-    metrics.drift.inc(verified.repaired.length);
-    reportRepair(log, `${settings.service.namespace}/${settings.service.name}`, verified.repaired);
-    const rulesAtMs = nowMs();
-    if (!verified.fault)
-      await network.ensure(next.keptPrefixes, next.virtualServices, settings.vip.unmatched);
     plan = next;
-    return { kernelMs: verified.tookMs, rulesMs: nowMs() - rulesAtMs };
+    const kernelMs = await kernel.hold(nameOf(configuration), next.wanted, patience);
+    const rulesAtMs = nowMs();
+    const { unmatched } = configuration.settings.vip;
+    if (!kernel.fault()) await network.ensure(next.keptPrefixes, next.virtualServices, unmatched);
+    return { kernelMs, rulesMs: nowMs() - rulesAtMs };
   }
 
   function report(service: string, before: readonly VirtualService[], next: Plan, took: StepDurations) {
     metrics.reloads.inc({ outcome: 'applied' });
     for (const [step, ms] of Object.entries(took))
       metrics.reloadSeconds.observe({ step: step.replace(/Ms$/, '') }, ms / 1000);
-    reportReload(log, service, describeChange([...before], next.virtualServices), took);
+    reportReload(log, service, describeChange(before, next.virtualServices), took);
   }
 
   async function renewLease(configuration: Configuration) {
@@ -146,20 +139,35 @@ export function createReconciler(parts: Parts): Reconciler {
     metrics.realServersLive.set(live);
     const reachable = network.reachable();
     const { seconds, holdDownSeconds } = configuration.settings.lease;
-    const decision = await parts.leaseKeeper.renew(
+    const { announce } = await parts.leaseKeeper.renew(
       { pod: parts.podName, service: nameOf(configuration), lengthMs: seconds * 1000 },
       {
         holdDownMs: holdDownSeconds * 1000,
         snapshotSeen: plan !== undefined,
         networkFault: network.fault(),
-        kernelFault,
+        kernelFault: kernel.fault(),
         liveServers: live,
         prefixes: (plan?.announcePrefixes ?? []).filter((prefix) => reachable.includes(prefix)),
         stopping,
       },
     );
-    metrics.kernelHolds.set(kernelFault === undefined ? 1 : 0);
-    metrics.leaseSaysYes.set(decision.announce ? 1 : 0);
+    metrics.leaseSaysYes.set(announce ? 1 : 0);
+  }
+
+  /** Tries what is offered; what was accepted before stays in force until then. */
+  async function takeUp(): Promise<void> {
+    const offered = nowMs() >= retryAtMs ? candidate : undefined;
+    const against = offered ? await carryOut(offered) : [];
+    if (offered) tellProblems(against.map((problem) => problem.message));
+    if (offered && against.length === 0) {
+      accepted = offered;
+      if (candidate === offered) candidate = undefined;
+      return;
+    }
+    retryAtMs = offered && accepted ? nowMs() + retryRefusedMs : retryAtMs;
+    if (!accepted) return;
+    const refused = await carryOut(accepted);
+    if (!candidate) tellProblems(refused.map((problem) => problem.message));
   }
 
   return {
@@ -167,31 +175,18 @@ export function createReconciler(parts: Parts): Reconciler {
       candidate = configuration;
       retryAtMs = 0;
     },
-    offerSnapshot(seen) {
-      snapshot = seen;
-    },
+    offerSnapshot: (snapshot) => serviceWatch.offer(snapshot),
     beginStop() {
       stopping = true;
     },
     async turn() {
-      const offered = nowMs() >= retryAtMs ? candidate : undefined;
-      let taken = false;
-      if (offered) {
-        const against = await carryOut(offered);
-        tellProblems(against.map((problem) => problem.message));
-        taken = against.length === 0;
-        if (taken) accepted = offered;
-        else retryAtMs = nowMs() + (accepted ? retryRefusedMs : 0);
-        if (taken && candidate === offered) candidate = undefined;
-      }
-      if (!taken && accepted) {
-        const against = await carryOut(accepted);
-        if (!candidate) tellProblems(against.map((problem) => problem.message));
-      }
-      const inForce = accepted ?? offered;
-      if (inForce) await renewLease(inForce);
+      await takeUp();
+      const inForce = accepted ?? candidate;
+      if (!inForce) return;
+      serviceWatch.remind(nameOf(inForce));
+      await renewLease(inForce);
     },
-    notReady: () => kernelFault ?? network.fault(),
+    notReady: () => kernel.fault() ?? network.fault(),
     get settings() {
       return accepted?.settings;
     },

@@ -14,8 +14,8 @@ export interface StepDurations {
 const namesShown = 5;
 
 /** `10.42.1.7:8080 10.42.2.9:8080 … (12 in all)` */
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, namesShown).join(' ');
+function list(names: readonly string[], between = ' '): string {
+  const shown = names.slice(0, namesShown).join(between);
   return names.length > namesShown ? `${shown} … (${names.length} in all)` : shown;
 }
 
@@ -25,10 +25,11 @@ export function describePort(change: Change): string {
     change.added.length > 0 ? `added ${list(change.added)}` : '',
     change.removed.length > 0 ? `removed ${list(change.removed)}` : '',
     change.drained.length > 0 ? `drained ${list(change.drained)}` : '',
+    change.reweighted.length > 0 ? `reweighted ${list(change.reweighted)}` : '',
     change.undrained.length > 0 ? `undrained ${list(change.undrained)}` : '',
   ].filter((part) => part !== '');
   const draining = change.drainingNow > 0 ? ` and ${change.drainingNow} draining` : '';
-  return `${change.key}: ${parts.join(', ') || 'settings changed'}; now ${change.serversNow} servers${draining}`;
+  return `${change.key}: ${parts.join(', ') || 'settings changed'}; now ${change.serversNow} ${change.serversNow === 1 ? 'server' : 'servers'}${draining}`;
 }
 
 export function reportReload(log: Logger, service: string, changes: readonly Change[], took: StepDurations) {
@@ -52,7 +53,10 @@ export function reportReload(log: Logger, service: string, changes: readonly Cha
 
 export function reportRepair(log: Logger, service: string, repaired: readonly KernelDifference[]) {
   if (repaired.length === 0) return;
-  const why = list(repaired.map((difference) => difference.why));
+  const why = list(
+    repaired.map((difference) => difference.why),
+    '; ',
+  );
   log.warn(
     'drift',
     { service, repaired: repaired.length },
@@ -80,6 +84,22 @@ export function createTeller(tell: (text: string) => void): (texts: readonly str
   return (texts) => {
     for (const text of new Set(texts)) if (!told.has(text)) tell(text);
     told = new Set(texts);
+  };
+}
+
+/** Tells a text at once and then every `everyMs` for as long as it stays true. */
+export function createReminder(tell: (text: string) => void, everyMs: number, nowMs: () => number) {
+  let last = '';
+  let toldAtMs = -Infinity;
+  return (text: string | undefined) => {
+    if (text === undefined) {
+      last = '';
+      return;
+    }
+    if (text === last && nowMs() - toldAtMs < everyMs) return;
+    tell(text);
+    last = text;
+    toldAtMs = nowMs();
   };
 }
 
