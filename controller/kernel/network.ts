@@ -2,7 +2,7 @@
 import type { Logger } from '../../common/log.ts';
 import { Problem } from '../../common/problem.ts';
 import { type LocalRoutes, openLocalRoutes } from './routes.ts';
-import type { MarkedPort } from './rules.ts';
+import type { MarkedPort, RulesTool } from './rules.ts';
 import { chooseRulesTool, createRulesKeeper, type RulesKeeper } from './rules-keeper.ts';
 import { ensureSysctls, natSysctls } from './sysctls.ts';
 
@@ -30,9 +30,15 @@ export interface PodNetworkKeeper {
   close(): void;
 }
 
+export interface PodNetworkParts {
+  readonly log: Logger;
+  /** Which tools to try, in order; default: nft, then iptables-legacy. */
+  readonly tools?: readonly RulesTool[];
+}
+
 /** Throws Problem when this pod has no way to make packet rules. */
-export async function openPodNetwork({ log }: { log: Logger }): Promise<PodNetworkKeeper> {
-  const { tool, passedOver } = await chooseRulesTool();
+export async function openPodNetwork({ log, tools }: PodNetworkParts): Promise<PodNetworkKeeper> {
+  const { tool, passedOver } = await chooseRulesTool(tools);
   const why = passedOver.length > 0 ? ` (${passedOver.join('; ')})` : '';
   log.info('network', { backend: tool.name, passedOver }, `packet rules are made with ${tool.name}${why}`);
   const routes = openLocalRoutes();
