@@ -26,8 +26,14 @@ export class TextFault extends Error {
   }
 }
 
+export interface KeepalivedText {
+  statements: Statement[];
+  /** Files that were read, `main` among them. */
+  included: ReadonlySet<string>;
+}
+
 /** The statements of `main` and of all that it includes, in order. Throws TextFault. */
-export function parseKeepalived(files: RenderedFiles, main: string): Statement[] {
+export function parseKeepalived(files: RenderedFiles, main: string): KeepalivedText {
   const included = new Set<string>();
   const read = (file: string, from: { file: string; line: number }): Statement[] => {
     const text = Object.hasOwn(files, file) ? files[file] : undefined;
@@ -37,7 +43,7 @@ export function parseKeepalived(files: RenderedFiles, main: string): Statement[]
     included.add(file);
     return parseFile(file, text, (name, at) => read(posix.join(posix.dirname(file), name), at));
   };
-  return read(main, { file: main, line: 0 });
+  return { statements: read(main, { file: main, line: 0 }), included };
 }
 
 type ReadIncluded = (name: string, at: { file: string; line: number }) => Statement[];

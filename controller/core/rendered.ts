@@ -4,6 +4,7 @@
  * lives by. What is for the template to decide (scheduler, thresholds, persistence) is what verify then wants.
  */
 import { parseKeepalived, type Statement, TextFault } from './keepalived-text.ts';
+import { virtualServiceFile } from './template-context.ts';
 import type {
   RenderedFiles,
   RenderPaths,
@@ -23,7 +24,7 @@ export function readRendered(
   virtualServices: readonly VirtualService[],
   paths: RenderPaths,
 ): WantedService[] {
-  const statements = parseKeepalived(files, main);
+  const { statements, included } = parseKeepalived(files, main);
   checkGlobals(statements, main, paths);
   const blocks = new Map<string, Statement>();
   for (const statement of statements.filter(({ words }) => words[0] === 'virtual_server')) {
@@ -37,8 +38,11 @@ export function readRendered(
   }
   const wanted = virtualServices.map((service) => {
     const block = blocks.get(String(service.mark));
-    if (!block)
-      throw new TextFault(whole(main), `no "virtual_server fwmark ${service.mark}" for port ${service.key}`);
+    if (!block) {
+      const file = virtualServiceFile(service);
+      const at = whole(included.has(file) ? file : main);
+      throw new TextFault(at, `no "virtual_server fwmark ${service.mark}" for port ${service.key}`);
+    }
     blocks.delete(String(service.mark));
     return readVirtualServer(block, service);
   });

@@ -5,9 +5,10 @@ import type {
   V1Service,
   V1ServicePort,
 } from '@kubernetes/client-node';
+import { Problem } from '../../../../common/problem.ts';
 import { parseSettings, type Settings } from '../../../../common/settings.ts';
 import { compileTemplates } from '../../../../controller/core/render.ts';
-import type { Snapshot } from '../../../../controller/core/types.ts';
+import type { Snapshot, VirtualService } from '../../../../controller/core/types.ts';
 import { mainTemplate, virtualServiceTemplate } from '../../../../controller/templates/defaults.ts';
 
 export const paths = { notifyFifo: '/run/keepalived/notify.fifo' };
@@ -54,3 +55,27 @@ export function snapshotOf(service: V1Service | undefined, ...slices: V1Endpoint
 export const up = { ready: true, serving: true, terminating: false };
 export const unready = { ready: false, serving: false, terminating: false };
 export const leaving = { ready: false, serving: true, terminating: true };
+
+/** One port with a server that takes connections and one that drains. */
+export const web: VirtualService = {
+  key: 'TCP/80',
+  portName: 'http',
+  protocol: 'TCP',
+  port: 80,
+  mark: 1,
+  realServers: [
+    { address: '10.0.0.1', port: 8080, weight: 1, state: 'active' },
+    { address: '10.0.0.2', port: 8080, weight: 0, state: 'draining' },
+  ],
+};
+
+/** The Problem that is thrown. */
+export function refusalOf(act: () => unknown): Problem {
+  try {
+    act();
+  } catch (problem) {
+    if (problem instanceof Problem) return problem;
+    throw problem;
+  }
+  throw new Error('nothing was refused');
+}
