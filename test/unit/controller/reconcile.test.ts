@@ -1,0 +1,226 @@
+import { expect } from 'chai';
+import { parseSettings } from '../../../common/settings.ts';
+import type { Applier } from '../../../controller/apply.ts';
+import { compileTemplates } from '../../../controller/core/render.ts';
+import type { Snapshot } from '../../../controller/core/types.ts';
+import type { LeaseFacts } from '../../../controller/lease.ts';
+import { createMetrics } from '../../../controller/metrics.ts';
+import { createPlanner } from '../../../controller/plan.ts';
+import { type Configuration, createReconciler } from '../../../controller/reconcile.ts';
+import { createServiceWatch } from '../../../controller/service-watch.ts';
+import { templateSources } from '../../../controller/templates.ts';
+
+const templates = compileTemplates(templateSources({}, '/templates'));
+
+function configuration(text = ''): Configuration {
+  const { settings, problems } = parseSettings(
+    `service: { name: web }\nvip: { prefixes: [203.0.113.0/28] }\ndrain: { seconds: 10 }\n${text}`,
+    'settings.yaml',
+  );
+  if (!settings) throw problems[0];
+  return { settings, templates };
+}
+
+function snapshot(ports: number[], addresses = ['10.42.1.2']): Snapshot {
+  return {
+    takenAtMs: 0,
+    service: {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { ports: ports.map((port) => ({ name: `p${port}`, port })) },
+    },
+    slices: [
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: 'web-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+        addressType: 'IPv4',
+        ports: ports.map((port) => ({ name: `p${port}`, port: 8000 + port })),
+        endpoints: addresses.map((address) => ({ addresses: [address] })),
+      },
+    ],
+  };
+}
+
+/** A reconciler whose edges note what they are asked, in order. */
+function setUp() {
+  const did: string[] = [];
+  const told: string[] = [];
+  const leases: Pick<LeaseFacts, 'snapshotSeen' | 'prefixes' | 'liveServers' | 'stopping'>[] = [];
+  const state = {
+    nowMs: 0,
+    against: [] as Error[],
+    refuse: '',
+    kernelFault: undefined as string | undefined,
+  };
+  let running = '';
+  const tell = (_event: string, _fields: object, text: string) => void told.push(text);
+  const log = { debug: tell, info: tell, warn: tell, error: tell, child: () => log };
+  const applier: Applier = {
+    async prepare(files) {
+      const text = JSON.stringify(files);
+      if (text === running) return { kind: 'unchanged' };
+      if (state.refuse) return { kind: 'refused', problem: new Error(state.refuse) };
+      return {
+        kind: 'ready',
+        testMs: 0,
+        async commit() {
+          running = text;
+          did.push('commit');
+        },
+      };
+    },
+  };
+  const reconciler = createReconciler({
+    podName: 'lb-1',
+    log,
+    metrics: createMetrics({ snapshotAgeSeconds: () => undefined }),
+    nowMs: () => state.nowMs,
+    accept: async () => state.against,
+    serviceWatch: createServiceWatch(log, () => state.nowMs),
+    planner: createPlanner({
+      marks: { marks: {}, next: 1 },
+      notifyFifo: '/run/keepalived/notify.fifo',
+      announced: async () => undefined,
+      saveMarks: async ({ next }) => void did.push(`marks saved, next ${next}`),
+    }),
+    applier,
+    kernel: {
+      async hold(_service, wanted) {
+        did.push(`kernel holds ${wanted.map(({ mark }) => mark)}`);
+        return 0;
+      },
+      fault: () => state.kernelFault,
+    },
+    network: {
+      async ensure(prefixes, services) {
+        did.push(`network ${prefixes} ${services.map(({ key }) => key)}`.trim());
+      },
+      fault: () => undefined,
+      reachable: () => ['203.0.113.0/28'],
+    },
+    leaseKeeper: {
+      async renew(_identity, { snapshotSeen, prefixes, liveServers, stopping }) {
+        leases.push({ snapshotSeen, prefixes, liveServers, stopping });
+        return { announce: true, reason: '' };
+      },
+    },
+    keepalived: { alive: true, checkedOut: () => new Set<string>() },
+  });
+  return { reconciler, did, told, leases, state };
+}
+
+describe('reconcile', () => {
+  it('makes the route before the Service is known, and does not claim to be ready to announce', async () => {
+    const { reconciler, did, leases } = setUp();
+    reconciler.offerConfiguration(configuration());
+    await reconciler.turn();
+    expect(did).to.deep.equal(['network 203.0.113.0/28']);
+    expect(leases[0]).to.include({ snapshotSeen: false });
+  });
+
+  it('verifies a virtual service in the kernel before its mark rule exists', async () => {
+    const { reconciler, did, leases } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    expect(did).to.deep.equal([
+      'commit',
+      'marks saved, next 2',
+      'kernel holds 1',
+      'network 203.0.113.0/28 TCP/80',
+    ]);
+    expect(leases[0]).to.include({ snapshotSeen: true, liveServers: 1 });
+  });
+
+  it('makes no mark rule while the kernel does not hold the virtual service', async () => {
+    const { reconciler, did, state } = setUp();
+    state.kernelFault = 'FWM 1 is missing';
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    expect(did.at(-1)).to.equal('kernel holds 1');
+    expect(reconciler.notReady()).to.equal('FWM 1 is missing');
+  });
+
+  it('drains a port that goes for the drain time, and takes its mark rule away before its virtual service', async () => {
+    const { reconciler, did, state } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80, 443]));
+    await reconciler.turn();
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    did.length = 0;
+    state.nowMs = 10_000;
+    await reconciler.turn();
+    expect(did).to.deep.equal([
+      'network 203.0.113.0/28 TCP/80',
+      'commit',
+      'kernel holds 1',
+      'network 203.0.113.0/28 TCP/80',
+    ]);
+  });
+
+  it('tells once what keepalived refuses, changes nothing, and takes it up when it passes', async () => {
+    const { reconciler, did, told, state } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    did.length = 0;
+    state.refuse = 'unknown keyword';
+    reconciler.offerConfiguration(configuration('scheduler: rr'));
+    for (state.nowMs = 0; state.nowMs < 12_000; state.nowMs += 1000) await reconciler.turn();
+    expect(told.filter((text) => text === 'unknown keyword')).to.have.length(1);
+    expect(did).to.not.include('commit');
+    expect(reconciler.settings?.scheduler).to.equal('lc');
+    state.refuse = '';
+    state.nowMs = 20_000;
+    await reconciler.turn();
+    expect(did).to.include('commit');
+    expect(reconciler.settings?.scheduler).to.equal('rr');
+  });
+
+  it('keeps following endpoints by the last good configuration while a new one is refused', async () => {
+    const { reconciler, did, state } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    state.against = [new Error('the kernel has no scheduler')];
+    reconciler.offerConfiguration(configuration('scheduler: nosuch'));
+    await reconciler.turn();
+    state.against = [];
+    state.nowMs = 1000;
+    did.length = 0;
+    reconciler.offerSnapshot(snapshot([80], ['10.42.1.2', '10.42.1.3']));
+    await reconciler.turn();
+    expect(did).to.include('commit');
+    expect(reconciler.settings?.scheduler).to.equal('lc');
+  });
+
+  it('keeps the last rules and servers when the Service is gone, and says so every minute', async () => {
+    const { reconciler, did, told, leases, state } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    reconciler.offerSnapshot({ slices: [], takenAtMs: 1 });
+    did.length = 0;
+    for (state.nowMs = 0; state.nowMs < 120_000; state.nowMs += 1000) await reconciler.turn();
+    expect(did).to.not.include('commit');
+    expect(leases.at(-1)).to.include({ liveServers: 1 });
+    expect(told.filter((text) => /Service default\/web is gone/.test(text))).to.have.length(2);
+  });
+
+  it('says that it stops while it goes on following the rules', async () => {
+    const { reconciler, did, leases } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    reconciler.beginStop();
+    reconciler.offerSnapshot(snapshot([80], ['10.42.1.9']));
+    did.length = 0;
+    await reconciler.turn();
+    expect(leases.at(-1)).to.include({ stopping: true });
+    expect(did).to.include('commit');
+  });
+});

@@ -1,0 +1,99 @@
+import { expect } from 'chai';
+import type { IpvsService, WantedService } from '../../../controller/core/types.ts';
+import type { Ipvs } from '../../../controller/kernel/ipvs.ts';
+import { createVerifier } from '../../../controller/verify.ts';
+
+const server = (address: string, weight = 1) => ({
+  address,
+  port: 8080,
+  weight,
+  upperThreshold: 0,
+  lowerThreshold: 0,
+});
+const wanted: WantedService[] = [
+  {
+    mark: 1,
+    scheduler: 'lc',
+    persistent: false,
+    realServers: [server('10.0.0.1'), server('10.0.0.2')].map((each) => ({
+      ...each,
+      inhibitOnFailure: false,
+    })),
+  },
+];
+const destination = (address: string, weight = 1) => ({
+  ...server(address, weight),
+  method: 'masq' as const,
+  activeConnections: 0,
+  inactiveConnections: 0,
+});
+const holding = (...addresses: string[]): IpvsService[] => [
+  {
+    family: 4,
+    mark: 1,
+    scheduler: 'lc',
+    persistent: false,
+    destinations: addresses.map((each) => destination(each)),
+  },
+];
+
+/** A kernel whose content is `states` in turn, the last one from then on, until a repair changes it. */
+function fakeKernel(states: IpvsService[][], refuse?: string) {
+  const calls: string[] = [];
+  let reads = 0;
+  let now = 0;
+  const change = (name: string) => async (service: IpvsService, server?: { address: string }) => {
+    calls.push(`${name} ${server?.address ?? service.mark}`);
+    if (refuse) throw new Error(refuse);
+    states = [holding('10.0.0.1', '10.0.0.2')];
+  };
+  const ipvs = {
+    services: async () => {
+      now += 10;
+      return states[Math.min(reads++, states.length - 1)] ?? [];
+    },
+    addService: change('add-service'),
+    addDestination: change('add'),
+    setDestination: change('set'),
+    deleteDestination: change('delete'),
+    deleteService: change('delete-service'),
+  } as unknown as Ipvs;
+  const verifier = createVerifier({ ipvs: async () => ipvs, checkedOut: () => new Set(), nowMs: () => now });
+  return { verifier, calls, reads: () => reads };
+}
+
+describe('verify', () => {
+  it('looks once and touches nothing when the kernel holds what is wanted', async () => {
+    const { verifier, calls, reads } = fakeKernel([holding('10.0.0.1', '10.0.0.2')]);
+    const { fault, repaired } = await verifier.verify(wanted, 100);
+    expect({ fault, repaired, calls, reads: reads() }).to.deep.equal({
+      fault: undefined,
+      repaired: [],
+      calls: [],
+      reads: 1,
+    });
+  });
+
+  it('waits for keepalived while it is at work', async () => {
+    const { verifier, calls } = fakeKernel([[], holding('10.0.0.1'), holding('10.0.0.1', '10.0.0.2')]);
+    const { fault } = await verifier.verify(wanted, 100);
+    expect({ fault, calls }).to.deep.equal({ fault: undefined, calls: [] });
+  });
+
+  it('repairs exactly the entry that stays different, over netlink', async () => {
+    const { verifier, calls } = fakeKernel([holding('10.0.0.1')]);
+    const { fault, repaired } = await verifier.verify(wanted, 50);
+    expect(calls).to.deep.equal(['add 10.0.0.2']);
+    expect(repaired.map(({ why }) => why)).to.deep.equal(['FWM 1 -> 10.0.0.2:8080 is missing']);
+    expect(fault).to.equal(undefined);
+  });
+
+  it('tells what differs and why the repair failed', async () => {
+    const { verifier } = fakeKernel([holding('10.0.0.1')], 'operation not permitted');
+    const { fault, repaired } = await verifier.verify(wanted, 50);
+    expect(repaired).to.deep.equal([]);
+    expect(fault).to.equal(
+      'IPVS differs from what is wanted in 1 entries, first: FWM 1 -> 10.0.0.2:8080 is missing; repair failed: operation not permitted',
+    );
+  });
+});
