@@ -5,6 +5,7 @@
 import { Problem } from '../../common/problem.ts';
 import type { Settings } from '../../common/settings.ts';
 import { resolveEndpoints } from './endpoints.ts';
+import { refusals } from './errors.ts';
 import { allocateMarks } from './marks.ts';
 import { tidyNotes } from './notes.ts';
 import type { Desired, Endpoint, MarkTable, RealServer, Snapshot } from './types.ts';
@@ -17,8 +18,8 @@ export function computeDesired(
   const { name, namespace } = settings.service;
   const { service } = snapshot;
   if (service?.metadata?.name !== name || (service.metadata.namespace ?? 'default') !== namespace) {
-    const message = `Service ${namespace}/${name} does not exist: its ports are drained and removed; create it, or mend service.name and service.namespace`;
-    return { virtualServices: [], marks, notes: [{ code: 'SERVICE_ABSENT', message }] };
+    // Kept as it is rather than drained: settings that name another Service come before that one's snapshot.
+    return { refused: [refusals.SERVICE_ABSENT(`${namespace}/${name}`)] };
   }
   const resolved = resolveEndpoints(service, snapshot.slices, settings.vip.prefixes);
   if ('refused' in resolved) return resolved;

@@ -9,7 +9,7 @@ import type { Problem } from '../../common/problem.ts';
 import { isPort, sortPlaces, whyNotAServer } from './addresses.ts';
 import { refusals } from './errors.ts';
 import { quoted } from './notes.ts';
-import { servicePorts } from './service-ports.ts';
+import { nameOf, objectsIn, servicePorts } from './service-ports.ts';
 import type { Endpoint, Note, PortEndpoints } from './types.ts';
 
 /** The label by which the EndpointSlice controller names the Service of a slice. */
@@ -44,9 +44,11 @@ export function resolveEndpoints(
       });
       continue;
     }
-    for (const slicePort of Array.isArray(slice.ports) ? slice.ports : []) {
-      const id = `${slicePort.protocol ?? 'TCP'} ${slicePort.name ?? ''}`;
-      const matching = ports.filter((port) => `${port.protocol} ${port.portName ?? ''}` === id);
+    for (const slicePort of objectsIn(slice.ports)) {
+      const protocol: unknown = slicePort.protocol ?? 'TCP';
+      const matching = ports.filter(
+        (port) => port.protocol === protocol && (port.portName ?? '') === nameOf(slicePort),
+      );
       if (matching.length === 0) continue;
       if (!isPort(slicePort.port)) {
         notes.push({
@@ -92,8 +94,8 @@ function readEndpoints(
   notes: Note[],
 ): Endpoint[] {
   const endpoints: Endpoint[] = [];
-  for (const endpoint of Array.isArray(slice.endpoints) ? slice.endpoints : []) {
-    const addresses = Array.isArray(endpoint?.addresses) ? endpoint.addresses : [];
+  for (const endpoint of objectsIn(slice.endpoints)) {
+    const addresses = Array.isArray(endpoint.addresses) ? endpoint.addresses : [];
     // The addresses of one endpoint are one and the same pod: the first is used, as kube-proxy does.
     const address = addresses[0];
     if (addresses.length > 1)

@@ -10,21 +10,29 @@ export type ServicePort = Omit<PortEndpoints, 'endpoints'>;
 export function servicePorts(service: V1Service, serviceName: string, notes: Note[]): ServicePort[] {
   const ports = new Map<string, ServicePort>();
   const listed = service.spec?.ports;
-  for (const { name, port, ...given } of Array.isArray(listed) ? sorted(listed) : []) {
-    const protocol = given.protocol ?? 'TCP';
-    const key = `${protocol}/${port}`;
-    if (!isProtocol(protocol)) {
-      const message = `Service ${serviceName}: port ${quoted(key)} is refused: ${protocol === 'SCTP' ? 'SCTP is not supported' : 'no such protocol'}, TCP and UDP are; its other ports are served`;
-      notes.push({ code: 'PROTOCOL_REFUSED', message });
-    } else if (!isPort(port)) {
-      const message = `Service ${serviceName}: port ${quoted(port)} is not a number from 1 to 65535, it is left out`;
-      notes.push({ code: 'PORT_INVALID', message });
-    } else if (ports.has(key)) {
-      const message = `Service ${serviceName}: port ${key} is there more than once, only the one named ${quoted(ports.get(key)?.portName ?? '')} is served`;
-      notes.push({ code: 'PORT_TWICE', message });
-    } else {
-      ports.set(key, { key, ...(name ? { portName: name } : {}), protocol, port });
+  for (const { port, ...given } of sorted(objectsIn(listed))) {
+    const name = nameOf(given);
+    const protocol: unknown = given.protocol ?? 'TCP';
+    const tell = (code: string, why: string) =>
+      notes.push({ code, message: `Service ${serviceName}: port ${why}` });
+    if (!isPort(port)) {
+      tell('PORT_INVALID', `${quoted(port)} is not a number from 1 to 65535, it is left out`);
+      continue;
     }
+    if (!isProtocol(protocol)) {
+      const known =
+        protocol === 'SCTP' ? 'SCTP is not supported' : `there is no protocol ${quoted(protocol)}`;
+      tell('PROTOCOL_REFUSED', `${port} is refused: ${known}, TCP and UDP are; the other ports are served`);
+      continue;
+    }
+    const key = `${protocol}/${port}`;
+    const other = ports.get(key);
+    if (other)
+      tell(
+        'PORT_TWICE',
+        `${key} is there more than once, only the one named ${quoted(other.portName ?? '')} is served`,
+      );
+    else ports.set(key, { key, ...(name ? { portName: name } : {}), protocol, port });
   }
   return [...ports.values()].sort(byPortThenProtocol);
 }
@@ -42,5 +50,15 @@ function isProtocol(value: unknown): value is Protocol {
 
 /** So that of two equal ports the same one is served, whatever their order in the manifest. */
 function sorted<T extends { name?: string }>(ports: readonly T[]): T[] {
-  return [...ports].sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
+  return [...ports].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+/** '' when there is none: absent, null and '' are the same name. */
+export function nameOf({ name }: { name?: unknown }): string {
+  return typeof name === 'string' ? name : '';
+}
+
+/** The objects of what should be a list of them: manifests come from people too. */
+export function objectsIn<T extends object>(list: readonly T[] | null | undefined): T[] {
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];
 }

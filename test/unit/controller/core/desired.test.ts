@@ -152,13 +152,13 @@ describe('desired', () => {
     expect(notes.map(({ code }) => code)).to.deep.equal(['PORT_WITHOUT_ENDPOINTS']);
   });
 
-  it('a Service that does not exist has no ports, and keeps the marks', () => {
-    const marks = { marks: { 'TCP/80': 4 }, next: 5 };
-    for (const service of [undefined, { metadata: { name: 'other' } }]) {
-      const desired = desire(snapshotOf(service), marks);
-      expect(desired.virtualServices).to.deep.equal([]);
-      expect(desired.marks).to.equal(marks);
-      expect(desired.notes[0]?.message).to.match(/^Service default\/web does not exist/);
+  it('refuses a snapshot without the Service, so that what runs stays', () => {
+    const elsewhere = { ...web, metadata: { name: 'web', namespace: 'prod' } };
+    for (const service of [undefined, { ...web, metadata: { name: 'other' } }, elsewhere]) {
+      const desired = computeDesired(settings, snapshotOf(service), emptyMarks());
+      if (!('refused' in desired)) throw new Error('it was accepted');
+      expect(desired.refused.map(({ code }) => code)).to.deep.equal(['SERVICE_ABSENT']);
+      expect(desired.refused[0]?.message).to.match(/^Service default\/web is not among/);
     }
   });
 

@@ -179,7 +179,7 @@ describe('endpoints', () => {
     );
     expect(ports.map(({ key }) => key)).to.deep.equal(['TCP/80']);
     expect(notes.map(({ message }) => message)).to.deep.equal([
-      'Service default/web: port "SCTP/2905" is refused: SCTP is not supported, TCP and UDP are; its other ports are served',
+      'Service default/web: port 2905 is refused: SCTP is not supported, TCP and UDP are; the other ports are served',
     ]);
   });
 

@@ -73,42 +73,49 @@ describe('nothing from outside breaks out of the grammar', () => {
       labels: fc.constant({ 'kubernetes.io/service-name': 'web' }),
     }),
     addressType: fc.oneof({ weight: 5, arbitrary: fc.constant('IPv4') }, anything),
-    ports: fc.array(port, { maxLength: 4 }),
+    ports: fc.array(fc.option(port), { maxLength: 4 }),
     endpoints: fc.array(
-      fc.record({
-        addresses: fc.array(address, { maxLength: 2 }),
-        conditions: fc.record({ ready: anything }),
-      }),
+      fc.option(
+        fc.record({
+          addresses: fc.option(fc.array(address, { maxLength: 2 })),
+          conditions: fc.option(fc.record({ ready: anything })),
+        }),
+      ),
     ),
   });
 
   it('whatever stands in Service and EndpointSlices', () => {
     let servers = 0;
     fc.assert(
-      fc.property(fc.array(port, { maxLength: 5 }), fc.array(slice, { maxLength: 4 }), (ports, slices) => {
-        const service = { metadata: { name: 'web' }, spec: { ports } };
-        // so that much of it matches
-        for (const one of slices) one.ports.push(...ports.map((same) => ({ ...same })));
-        const desired = computeDesired(
-          settings,
-          snapshotOf(service as never, ...(slices as never[])),
-          emptyMarks(),
-        );
-        if ('refused' in desired) throw desired.refused[0];
-        const files = render(defaults, settings, desired.virtualServices, paths);
-        for (const [file, content] of Object.entries(files)) {
-          expect(file).to.match(/^(ipvs|virtual-services\/(tcp|udp)-\d{1,5})\.conf$/);
-          for (const line of content.split('\n'))
-            if (!known.some((shape) => shape.test(line))) expect.fail(`${file} says ${JSON.stringify(line)}`);
-        }
-        const rendered =
-          Object.values(files)
-            .join('')
-            .match(/ real_server /g)?.length ?? 0;
-        const wanted = desired.virtualServices.flatMap(({ realServers }) => realServers).length;
-        expect(rendered).to.equal(wanted);
-        servers += rendered;
-      }),
+      fc.property(
+        fc.array(fc.option(port), { maxLength: 5 }),
+        fc.array(slice, { maxLength: 4 }),
+        (ports, slices) => {
+          const service = { metadata: { name: 'web' }, spec: { ports } };
+          // so that much of it matches
+          for (const one of slices) one.ports.push(...ports.map((same) => same && { ...same }));
+          const desired = computeDesired(
+            settings,
+            snapshotOf(service as never, ...(slices as never[])),
+            emptyMarks(),
+          );
+          if ('refused' in desired) throw desired.refused[0];
+          const files = render(defaults, settings, desired.virtualServices, paths);
+          for (const [file, content] of Object.entries(files)) {
+            expect(file).to.match(/^(ipvs|virtual-services\/(tcp|udp)-\d{1,5})\.conf$/);
+            for (const line of content.split('\n'))
+              if (!known.some((shape) => shape.test(line)))
+                expect.fail(`${file} says ${JSON.stringify(line)}`);
+          }
+          const rendered =
+            Object.values(files)
+              .join('')
+              .match(/ real_server /g)?.length ?? 0;
+          const wanted = desired.virtualServices.flatMap(({ realServers }) => realServers).length;
+          expect(rendered).to.equal(wanted);
+          servers += rendered;
+        },
+      ),
       { numRuns: 1000 },
     );
     expect(servers, 'some of it must have been good').to.be.greaterThan(100);
