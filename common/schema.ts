@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { problems } from './errors.ts';
 import type { Problem } from './problem.ts';
 
+type Words = { error: (issue: { input?: unknown }) => string };
+
 /**
  * Words for whatever zod finds wrong with a value: what it is, and what is accepted. Every schema of a file that
  * people write carries them, since zod's own words name types of JavaScript.
  */
-export function expects(accepted: string): { error: (issue: { input?: unknown }) => string } {
+export function expects(accepted: string): Words {
   return {
     error: ({ input }) =>
       `${input === undefined ? 'is missing' : `is ${show(input)}`}; accepted: ${accepted}`,
@@ -24,15 +26,44 @@ export function matching(shape: RegExp, accepted: string): z.ZodString {
   return z.string(expects(accepted)).regex(shape, expects(accepted));
 }
 
+/** One of some words. `later` has those that are known and refused, each with the sentence why. */
+export function oneOf<const T extends readonly [string, ...string[]]>(
+  words: T,
+  later: Record<string, string> = {},
+): z.ZodEnum<{ [Word in T[number]]: Word }> {
+  const accepted = expects(
+    words.length === 1 ? words[0] : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+  );
+  return z.enum(words, {
+    error: ({ input }) => {
+      const why = typeof input === 'string' && Object.hasOwn(later, input) ? `, ${later[input]}` : '';
+      return accepted.error({ input }).replace('; ', `${why}; `);
+    },
+  });
+}
+
 /** An object that takes these fields and no others. */
 export function fields<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
   const known = Object.keys(shape).join(', ');
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `unknown field ${issue.keys?.map((key) => `"${key}"`).join(', ')}; accepted: ${known}`
-        : expects(`the fields ${known}`).error(issue),
+        ? `unknown ${issue.keys?.length === 1 ? 'field' : 'fields'} ${issue.keys?.map((key) => `"${key}"`).join(', ')}; accepted: ${known}`
+        : expects(`an object with the fields ${known}`).error(issue),
   });
+}
+
+/**
+ * A check of what must agree with each other, run although single fields may be wrong, so that all problems of a
+ * file are told at once: the values may be of any type.
+ */
+export function agreeing<T>(
+  check: (value: unknown, refuse: (path: PropertyKey[], message: string) => void) => void,
+): z.core.$ZodCheck<T> {
+  return z.superRefine<T>(
+    (value, context) => check(value, (path, message) => context.addIssue({ code: 'custom', path, message })),
+    { when: () => true },
+  );
 }
 
 /** All problems of one file, each with the path of its field. */
@@ -43,7 +74,7 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[], fileName: st
 /** `bgp.peers[1].address` */
 export function fieldPath(path: readonly PropertyKey[]): string {
   const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
-  return text.replace(/^\./, '') || 'the file';
+  return text.replace(/^\./, '') || 'the whole';
 }
 
 export function show(value: unknown): string {

@@ -5,7 +5,8 @@ import { describeIssues } from './schema.ts';
 import { type Settings, settingsSchema } from './settings/schema.ts';
 import { parseDocuments, whyHalfWritten } from './yaml-text.ts';
 
-export type { BgpSettings, Peer, Settings } from './settings/schema.ts';
+export type { BgpSettings, Peer } from './settings/bgp.ts';
+export type { Settings } from './settings/schema.ts';
 
 export type SettingsResult =
   | { settings: Settings; problems?: undefined }

@@ -1,10 +1,11 @@
-import { z } from 'zod';
-import { expects, fields, integer, matching } from '../schema.ts';
+import type { z } from 'zod';
+import { contains, type Prefix, parsePrefix } from '../cidr.ts';
+import { agreeing, fields, integer, matching, oneOf } from '../schema.ts';
 import { bgp } from './bgp.ts';
 import { healthCheck } from './health-check.ts';
-import { absolutePath, dnsLabel, prefix } from './shapes.ts';
+import { absolutePath, dnsLabel, prefixes } from './shapes.ts';
 
-export type { BgpSettings, Peer } from './bgp.ts';
+const port = integer(1, 65_535, 'a port');
 
 /**
  * The settings file, read by controller and bgp-sidecar. A section left out has the defaults of its fields;
@@ -13,25 +14,24 @@ export type { BgpSettings, Peer } from './bgp.ts';
 export const settingsSchema = fields({
   service: fields({
     name: dnsLabel('the name of the Service'),
-    /** default */
-    namespace: dnsLabel('a namespace').default('default'),
+    namespace: dnsLabel('the namespace of the Service').default('default'),
   }),
   vip: fields({
-    prefixes: z.array(prefix, expects('a list of IPv4 prefixes')).min(1, expects('at least one IPv4 prefix')),
-    /** what a packet to a prefix gets that belongs to no port of the Service: TCP reset / port unreachable, or nothing */
-    unmatched: z.enum(['reject', 'drop'], expects('reject or drop')).default('reject'),
+    prefixes,
+    /** what a packet gets that is for a prefix but for no port of the Service: reset or port unreachable, or nothing */
+    unmatched: oneOf(['reject', 'drop']).default('reject'),
   }),
   forwarding: fields({
-    method: z.enum(['nat'], expects('nat')).default('nat'),
+    method: oneOf(['nat'], { tunnel: 'which is not served yet' }).default('nat'),
   }).prefault({}),
-  /** IPVS scheduler; least connection by default, as in the thesis' Fig. 5.3 */
+  /** any that the kernel has (IP_VS_SCHEDNAME_MAXLEN is 16 with its end); least connection as in the thesis */
   scheduler: matching(
     /^[a-z][a-z0-9]{0,14}$/,
     'the name of an IPVS scheduler, such as lc, wlc, rr, wrr, sh or mh',
   ).default('lc'),
   realServer: fields({
     weight: integer(1, 65_535).default(1),
-    /** connections of one real server beyond which it gets no new ones; 0 = no limit */
+    /** connections of one real server beyond which it gets no new ones; 0: no such limit */
     upperThreshold: integer(0, 2_147_483_647).default(20_000),
   }).prefault({}),
   healthCheck: healthCheck.prefault({}),
@@ -39,22 +39,59 @@ export const settingsSchema = fields({
     seconds: integer(0, 3_600).default(30),
   }).prefault({}),
   endpoints: fields({
-    source: z.enum(['files'], expects('files')).default('files'),
+    source: oneOf(['files'], { kubernetes: 'which is not served yet' }).default('files'),
     files: fields({
       directory: absolutePath.default('/etc/portable-lb/manifests'),
     }).prefault({}),
   }).prefault({}),
   lease: fields({
-    /** outlasts a restart of the controller */
+    /** outlasts a restart of the controller; renewed every second */
     seconds: integer(3, 3_600).default(60),
-    /** how long there must be no live server before the lease says no */
+    /** how long no server must live before the lease says no */
     holdDownSeconds: integer(0, 300).default(2),
   }).prefault({}),
   health: fields({
-    controllerPort: integer(1, 65_535, 'a port').default(9440),
-    sidecarPort: integer(1, 65_535, 'a port').default(9441),
-  }).prefault({}),
+    controllerPort: port.default(9440),
+    sidecarPort: port.default(9441),
+  })
+    .check(
+      agreeing((value, refuse) => {
+        const { controllerPort = 9440, sidecarPort = 9441 } = (value ?? {}) as Record<string, unknown>;
+        if (controllerPort === sidecarPort)
+          refuse(
+            ['sidecarPort'],
+            `is ${sidecarPort}, as controllerPort is; accepted: a port of its own, since the containers share the pod's address`,
+          );
+      }),
+    )
+    .prefault({}),
   bgp: bgp.optional(),
-});
+}).check(agreeing(refuseOwnPrefixes));
+
+/** A VIP is local to the LB pod: a peer or next-hop within a prefix could never be reached. */
+function refuseOwnPrefixes(value: unknown, refuse: (path: PropertyKey[], message: string) => void): void {
+  const { vip, bgp: announcing } = (value ?? {}) as Partial<
+    Record<'vip' | 'bgp', Record<string, unknown> | null>
+  >;
+  const own = list(vip?.prefixes)
+    .map((text) => parsePrefix(String(text)))
+    .filter((each): each is Prefix => typeof each !== 'string');
+  const check = (path: PropertyKey[], address: unknown) => {
+    const within = own.find((each) => contains(each, String(address)));
+    if (within)
+      refuse(
+        ['bgp', ...path],
+        `is ${JSON.stringify(address)}, within the VIP prefix ${within.text}; accepted: an address outside of vip.prefixes`,
+      );
+  };
+  check(['nextHop'], announcing?.nextHop);
+  for (const [index, peer] of list(announcing?.peers).entries()) {
+    check(['peers', index, 'address'], (peer as { address?: unknown } | null)?.address);
+  }
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -1,55 +1,72 @@
-import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { monotonicMs } from '../../common/clock.ts';
-import { readText, type Watcher, watchPath } from '../../common/files.ts';
-import { type Manifest, parseManifests } from '../../common/manifests.ts';
+import { readManifests, watchManifests } from '../../common/manifest-directory.ts';
+import type { EndpointSliceManifest, Manifest, ServiceManifest } from '../../common/manifests.ts';
 import type { Problem } from '../../common/problem.ts';
 import type { EndpointSource, WatchedEndpoints } from './source.ts';
 
 export interface FilesSourceOptions {
   directory: string;
-  service: { name: string; namespace: string };
+  service: ServiceName;
 }
 
-/** Endpoints from a directory of Kubernetes manifests. */
+interface ServiceName {
+  name: string;
+  namespace: string;
+}
+
+/** Endpoints from a directory of ordinary Kubernetes manifests: whatever can write a file can drive the pair. */
 export function createFilesSource({ directory, service }: FilesSourceOptions): EndpointSource {
-  let watcher: Watcher | undefined;
-  let last = '';
-  async function scan(
-    onSnapshot: (snapshot: WatchedEndpoints) => void,
-    onFailure: (problem: Problem) => void,
-  ) {
-    const takenAtMs = monotonicMs();
-    const objects: Manifest[] = [];
-    for (const name of (await readdir(directory))
-      .filter((each) => /^[^.].*\.(ya?ml|json)$/.test(each))
-      .sort()) {
-      const parsed = parseManifests(await readText(join(directory, name)), join(directory, name));
-      for (const problem of parsed.problems) onFailure(problem);
-      objects.push(...parsed.objects);
-    }
-    const text = createHash('sha256').update(JSON.stringify(objects)).digest('hex');
-    if (text === last) return;
-    last = text;
-    const own = objects.filter((each) => each.metadata.namespace === service.namespace);
-    const found = own.find((each) => each.kind === 'Service' && each.metadata.name === service.name);
-    onSnapshot({
-      ...(found?.kind === 'Service' ? { service: found } : {}),
-      slices: own.filter(
-        (each) =>
-          each.kind === 'EndpointSlice' &&
-          each.metadata.labels?.['kubernetes.io/service-name'] === service.name,
-      ) as WatchedEndpoints['slices'],
-      takenAtMs,
-    });
-  }
+  let watcher: { close(): Promise<void> } | undefined;
   return {
     async start(onSnapshot, onFailure) {
-      const run = () => void scan(onSnapshot, onFailure).catch((error: Problem) => onFailure(error));
-      watcher = await watchPath(directory, run);
-      run();
+      let last: WatchedEndpoints | undefined;
+      watcher = await watchManifests(directory, {
+        onFailure,
+        onObjects(objects, takenAtMs) {
+          const snapshot = select(objects, service, takenAtMs);
+          if (last !== undefined && sameObjects(last, snapshot)) return;
+          last = snapshot;
+          onSnapshot(snapshot);
+        },
+      });
     },
     stop: async () => watcher?.close(),
   };
+}
+
+/** One look, for --check: what is good of the directory now; each file that is not is told. */
+export async function readSnapshot(
+  directory: string,
+  service: ServiceName,
+  onFailure: (problem: Problem) => void,
+): Promise<WatchedEndpoints> {
+  const takenAtMs = monotonicMs();
+  return select(await readManifests(directory, onFailure), service, takenAtMs);
+}
+
+const serviceNameLabel = 'kubernetes.io/service-name';
+
+function select(
+  objects: readonly Manifest[],
+  { name, namespace }: ServiceName,
+  takenAtMs: number,
+): WatchedEndpoints {
+  const own = objects.filter(({ metadata }) => metadata.namespace === namespace);
+  const service = own.find(
+    (each): each is ServiceManifest => each.kind === 'Service' && each.metadata.name === name,
+  );
+  const slices = own.filter(
+    (each): each is EndpointSliceManifest =>
+      each.kind === 'EndpointSlice' && each.metadata.labels?.[serviceNameLabel] === name,
+  );
+  return { ...(service === undefined ? {} : { service }), slices, takenAtMs };
+}
+
+/** An object stays the same one until its file changes. */
+function sameObjects(a: WatchedEndpoints, b: WatchedEndpoints): boolean {
+  return (
+    a.service === b.service &&
+    a.slices.length === b.slices.length &&
+    a.slices.every((slice, i) => slice === b.slices[i])
+  );
 }

@@ -1,8 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Watcher, watchPath } from '../../common/files.ts';
 import type { Problem } from '../../common/problem.ts';
-import { readSettings, type Settings } from '../../common/settings.ts';
+import type { Settings } from '../../common/settings.ts';
+import { watchSettings } from '../../common/settings-file.ts';
+import { watchTemplates } from './templates.ts';
 
 /** What the operator mounts: the settings, and the texts of templates that replace the default ones. */
 export interface WatchedSettings {
@@ -12,6 +11,7 @@ export interface WatchedSettings {
 }
 
 export interface SettingsSource {
+  /** onFailure: what was given last stays, and why */
   start(
     onChange: (watched: WatchedSettings) => void,
     onFailure: (problems: Problem[]) => void,
@@ -20,33 +20,33 @@ export interface SettingsSource {
 }
 
 export function createSettingsSource(options: { file: string; templatesDirectory: string }): SettingsSource {
-  const watchers: Watcher[] = [];
-  let last = '';
-  async function scan(
-    onChange: (watched: WatchedSettings) => void,
-    onFailure: (problems: Problem[]) => void,
-  ) {
-    const read = await readSettings(options.file);
-    if (read.settings === undefined) return onFailure(read.problems);
-    const templates: Record<string, string> = {};
-    for (const name of await readdir(options.templatesDirectory).catch(() => [])) {
-      if (/^[^.].*\.hbs$/.test(name))
-        templates[name] = await readFile(join(options.templatesDirectory, name), 'utf8');
-    }
-    const watched = { settings: read.settings, templates };
-    const text = JSON.stringify(watched);
-    if (text === last) return;
-    last = text;
-    onChange(watched);
-  }
+  const watchers: { close(): Promise<void> }[] = [];
   return {
     async start(onChange, onFailure) {
-      const run = () => void scan(onChange, onFailure);
-      watchers.push(await watchPath(options.file, run));
-      run();
+      let settings: Settings | undefined;
+      let templates: Record<string, string> | undefined;
+      const give = () => {
+        if (settings !== undefined && templates !== undefined) onChange({ settings, templates });
+      };
+      watchers.push(
+        await watchTemplates(options.templatesDirectory, {
+          onTemplates(texts) {
+            templates = texts;
+            give();
+          },
+          onFailure: (problem) => onFailure([problem]),
+        }),
+        await watchSettings(options.file, {
+          onSettings(read) {
+            settings = read;
+            give();
+          },
+          onRefused: onFailure,
+        }),
+      );
     },
     async stop() {
-      for (const watcher of watchers) await watcher.close();
+      await Promise.all(watchers.map((watcher) => watcher.close()));
     },
   };
 }
