@@ -52,7 +52,7 @@ export function planLaunch(setUp: SetUp, places: Places): Launch {
     LAB_MODULE_NAMES: modules === '' ? '' : modulesToLoad.join(' '),
   };
   const argv = uml ? umlCommand(setUp, places) : hostCommand(places);
-  return { argv, env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin' }, bootEnv, serial: uml };
+  return { argv, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, bootEnv, serial: uml };
 }
 
 // setpriv: the kernel ends with the keeper, even by kill -9; the PID namespace ends all of its helper processes

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { readTerminal } from '../setup/config.ts';
 import type { SetUp } from '../setup/types.ts';
 import { type CommandRequest, encodeFrame, encodeJson, FrameReader, FrameType } from './frames.ts';
 import { planLaunch } from './launch.ts';
@@ -43,7 +44,7 @@ export async function runInKernel(setUp: SetUp, options: RunOptions): Promise<nu
   return converse(front, options.runDir, {
     argv: options.command,
     cwd: checkout,
-    env: { ...terminal(), ...options.env },
+    env: { ...readTerminal(process.stdout), ...options.env },
     main: true,
   });
 }
@@ -55,7 +56,7 @@ export async function execInKernel(
   options: ExecOptions = {},
 ): Promise<number> {
   const front = await connectKeeper(runDir, 0);
-  const request = { argv, cwd: checkout, env: { ...terminal(), ...options.env }, main: false };
+  const request = { argv, cwd: checkout, env: { ...readTerminal(process.stdout), ...options.env }, main: false };
   return converse(front, runDir, request, options);
 }
 
@@ -109,20 +110,6 @@ async function connectKeeper(runDir: string, patienceMs: number): Promise<Socket
   throw new KernelFailure(
     `no lab is up in ${runDir}${last.trim() === '' ? '' : `; the end of ${log}:\n${last}`}`,
   );
-}
-
-/** The size of our terminal, for a command that draws on it. */
-function terminal(): Record<string, string> {
-  if (!process.stdout.isTTY) return {};
-  const { TERM = 'xterm', NO_COLOR } = process.env;
-  const colour = NO_COLOR === undefined ? {} : { NO_COLOR };
-  return {
-    LAB_TTY: '1',
-    COLUMNS: String(process.stdout.columns),
-    LINES: String(process.stdout.rows),
-    TERM,
-    ...colour,
-  };
 }
 
 async function converse(
