@@ -10,8 +10,8 @@ import { systemCode } from '../../common/problem.ts';
 export interface DaemonExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Its last line of output, or why it could not be started. */
-  readonly lastWords: string;
+  /** Why it could not be started at all. */
+  readonly failure?: string;
 }
 
 export interface Daemon {
@@ -47,17 +47,12 @@ export async function launchDaemon({
     ...['--all', '--check', '--no_bfd', '--dont-fork', '--log-console', '--no-syslog', '--dont-release-ipvs'],
     ...['--pid', pidFile, '--checkers_pid', checkersPidFile, '--use-file', configFile],
   ];
-  let lastWords = '';
-  const hear = (line: string) => {
-    lastWords = line;
-    onLine(line);
-  };
   // setpriv (util-linux) has the kernel kill keepalived when the controller dies by SIGKILL outside a PID
   // namespace; without setpriv only the container's end does.
-  let child = await start('setpriv', ['--pdeathsig', 'KILL', program, ...options], hear);
-  if ('error' in child && systemCode(child.error) === 'ENOENT') child = await start(program, options, hear);
+  let child = await start('setpriv', ['--pdeathsig', 'KILL', program, ...options], onLine);
+  if ('error' in child && systemCode(child.error) === 'ENOENT') child = await start(program, options, onLine);
   if ('error' in child) return failedDaemon(`${program} cannot be started: ${child.error.message}`);
-  return watchDaemon(child.process, () => lastWords);
+  return watchDaemon(child.process);
 }
 
 type Started = { process: ChildProcess } | { error: Error };
@@ -75,15 +70,15 @@ async function start(program: string, args: string[], onLine: (line: string) => 
   }
 }
 
-function failedDaemon(lastWords: string): Daemon {
+function failedDaemon(failure: string): Daemon {
   return {
     pid: undefined,
     signal: () => undefined,
-    ended: async () => ({ code: null, signal: null, lastWords }),
+    ended: async () => ({ code: null, signal: null, failure }),
   };
 }
 
-function watchDaemon(child: ChildProcess, lastWords: () => string): Daemon {
+function watchDaemon(child: ChildProcess): Daemon {
   let killTimer: NodeJS.Timeout | undefined;
   // 'close' comes when every holder of the pipes is gone: the checker too.
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -106,7 +101,7 @@ function watchDaemon(child: ChildProcess, lastWords: () => string): Daemon {
       clearTimeout(orphanTimer);
       child.stdout?.destroy();
       child.stderr?.destroy();
-      return { ...exit, lastWords: lastWords() };
+      return exit;
     },
   };
 }

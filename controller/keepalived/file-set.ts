@@ -7,6 +7,8 @@ import type { RenderedFiles } from '../core/types.ts';
 export const mainFile = 'ipvs.conf';
 
 export async function writeSet(directory: string, files: RenderedFiles): Promise<void> {
+  // not recursive: Node then calls a read-only disk ENOENT
+  await mkdir(directory);
   const directories = new Set([directory]);
   for (const [name, text] of Object.entries(files)) {
     const path = join(directory, name);

@@ -6,7 +6,7 @@
  *   generations/000006               the set before
  *   rejected/000008                  refused by keepalived, with its words in refused.txt
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { readdir, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describeSystemError } from '../../common/files.ts';
@@ -45,7 +45,8 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
   let current = name === undefined ? undefined : readSet(join(generations, name));
   let currentName = current && name;
   guardSync(runDir, () => {
-    for (const directory of [generations, rejected]) mkdirSync(directory, { recursive: true });
+    mkdirSync(runDir, { recursive: true });
+    for (const place of [generations, rejected]) if (!existsSync(place)) mkdirSync(place);
     const earlier = readdirSync(generations).sort();
     const before = earlier[earlier.indexOf(currentName ?? '') - 1];
     for (const found of earlier) {

@@ -5,7 +5,7 @@
  */
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from '../../common/log.ts';
+import type { Level, Logger } from '../../common/log.ts';
 import { reasonOf } from '../../common/problem.ts';
 import { type Daemon, type DaemonExit, launchDaemon } from './daemon.ts';
 import { type CheckEvent, createCheckBook, type NotifyFifo, openNotifyFifo } from './notify.ts';
@@ -56,7 +56,11 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
   const aborted = new AbortController();
   let daemon: Daemon | undefined;
   let fifo: NotifyFifo | undefined;
+  let fifoReady = Promise.resolve();
   let checkerPid: number | undefined;
+  /** The loudest of what this run of keepalived said, the last of its kind: why it died, if it said so. */
+  let fault = '';
+  let faultLevel: Level = 'debug';
   let running: Promise<void> | undefined;
   let restarts = 0;
   let checkerRestarts = 0;
@@ -68,20 +72,24 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
   };
 
   /** Opened before keepalived starts, and again where someone removed it: keepalived then made its own. */
-  const ensureFifo = async () => {
-    try {
-      if (fifo && (await fifo.isInPlace())) return;
+  const ensureFifo = () => {
+    fifoReady = fifoReady.then(async () => {
+      if (aborted.signal.aborted || (fifo && (await fifo.isInPlace()))) return;
       fifo?.close();
       fifo = undefined;
       fifo = await openNotifyFifo(fifoPath, onEvent);
-    } catch (problem) {
+    });
+    fifoReady = fifoReady.catch((problem) => {
       log.error('keepalived-fifo', { fifo: fifoPath }, reasonOf(problem));
-    }
+    });
+    return fifoReady;
   };
 
   const onLine = (raw: string) => {
     const { message, level, milestone } = readOutputLine(raw, reloads.busy ? 'busy' : 'idle');
     log[level]('keepalived', {}, message);
+    if (level === 'error' || (level === 'warn' && faultLevel !== 'error'))
+      [fault, faultLevel] = [message, level];
     switch (milestone?.kind) {
       case 'child-started':
         // It takes all servers for alive; what was said before is its predecessor's word.
@@ -111,6 +119,7 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
     daemon = await launchDaemon({ ...options, runDirectory, onLine });
     if (aborted.signal.aborted) daemon.signal('SIGTERM');
     checks.clear();
+    [fault, faultLevel] = ['', 'debug'];
     reloads.processStarted();
     const exit = await daemon.ended(() => checkerPid);
     reloads.processGone();
@@ -126,7 +135,7 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
       const startedAtMs = nowMs();
       const exit = await runOnce();
       const restartInMs = aborted.signal.aborted ? undefined : delayMs;
-      tellExit(log, exit, restartInMs);
+      tellExit(log, exit, { fault, restartInMs });
       options.onExit?.({ ...exit, restartInMs });
       if (restartInMs === undefined) return;
       delayMs =
@@ -151,6 +160,7 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
       aborted.abort();
       daemon?.signal('SIGTERM');
       await running;
+      await fifoReady;
       reloads.close();
       fifo?.close();
       fifo = undefined;

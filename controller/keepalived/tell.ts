@@ -24,17 +24,28 @@ export function tellOutcome(log: Logger, what: 'start' | 'reload', outcome: Relo
   return outcome;
 }
 
-/** `restartInMs` undefined: it was to stop. */
-export function tellExit(log: Logger, exit: DaemonExit, restartInMs: number | undefined): void {
-  const { code, signal, lastWords } = exit;
-  const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;
+const remedies: readonly [RegExp, string][] = [
+  [/initialize ipvs/, 'load the module ip_vs on the node, or give the container NET_ADMIN'],
+  [/already running/, 'another keepalived uses the same run directory: one controller to a directory'],
+];
+
+/** `fault`: why, in keepalived's own words, if it said so. `restartInMs` undefined: it was to stop. */
+export function tellExit(
+  log: Logger,
+  { code, signal, failure }: DaemonExit,
+  { fault, restartInMs }: { fault: string; restartInMs: number | undefined },
+): void {
+  const how =
+    failure ?? (signal ? `keepalived was killed by ${signal}` : `keepalived exited with code ${code}`);
   if (restartInMs === undefined) {
-    log.info('keepalived-stopped', { code, signal }, `keepalived ${how}; the kernel keeps its rules`);
+    log.info('keepalived-stopped', { code, signal }, `${how}; the kernel keeps its rules`);
     return;
   }
+  const why = fault && `: ${fault}`;
+  const remedy = remedies.find(([words]) => words.test(fault))?.[1];
   log.error(
     'keepalived-died',
     { code, signal, restartInMs },
-    `keepalived ${how} (last words: ${lastWords || 'none'}); the kernel keeps its rules, keepalived is started again in ${restartInMs} ms`,
+    `${how}${why}${remedy ? ` (${remedy})` : ''}; the kernel keeps its rules, keepalived is started again in ${restartInMs} ms`,
   );
 }

@@ -1,0 +1,127 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type KeepalivedFiles, openKeepalivedFiles } from '../../../controller/keepalived/files.ts';
+import { Station } from './station.ts';
+
+const checked = { address: '10.9.0.1' };
+
+describe('keepalived judges files', function () {
+  this.timeout(30_000);
+  let station: Station;
+  beforeEach(() => {
+    station = new Station();
+  });
+  afterEach(() => station.close());
+
+  const judge = async (files: Record<string, string>) => {
+    const directory = await station.files.stage(files);
+    return { directory, ...(await station.files.test(directory)) };
+  };
+  const replaced = (what: string, by: string) => {
+    const files = station.render({ 1: [checked] });
+    const name = 'virtual-services/1.conf';
+    return { ...files, [name]: (files[name] ?? '').replace(what, by) };
+  };
+
+  const accepted: Record<string, () => Record<string, string>> = {
+    'ordinary files': () => station.render({ 1: [checked], 2: [{ address: '10.9.0.2', check: false }] }),
+    'no virtual service': () => station.render({}),
+    'all servers draining': () => station.render({ 1: [{ address: '10.9.0.1', weight: 0, check: false }] }),
+    'a virtual service without servers': () => station.render({ 1: [], 2: [checked] }),
+  };
+  for (const [name, files] of Object.entries(accepted)) {
+    it(`accepts ${name}`, async () => {
+      const { ok, output } = await judge(files());
+      expect(ok, output).to.equal(true);
+    });
+  }
+
+  const refused: Record<string, [() => Record<string, string>, RegExp]> = {
+    'an included file that is missing': [
+      () => ({ 'ipvs.conf': 'include virtual-services/9.conf\n' }),
+      /missing.*virtual-services\/9\.conf/,
+    ],
+    'an unknown keyword': [() => replaced('lb_algo', 'lb_algorithm'), /lb_algorithm/],
+    'a weight that is none': [() => replaced('weight 1', 'weight heavy'), /heavy/],
+    'a brace too few': [() => replaced('}\n}\n', '}\n'), /./],
+    'a warning': [
+      () => replaced('lb_kind NAT', 'lb_kind NAT\n  protocol TCP'),
+      /protocol specified for fwmark/,
+    ],
+  };
+  for (const [name, [files, words]] of Object.entries(refused)) {
+    it(`refuses ${name}, and keeps the files and the words`, async () => {
+      const { ok, output, directory } = await judge(files());
+      expect(ok).to.equal(false);
+      expect(output).to.match(words);
+      const kept = await station.files.reject(directory);
+      expect(readFileSync(join(kept, 'refused.txt'), 'utf8')).to.match(words);
+      expect(station.files.current()).to.equal(undefined);
+    });
+  }
+
+  it('refuses a main file that is empty, missing or executable', async () => {
+    const { directory } = await judge(station.render({ 1: [checked] }));
+    chmodSync(join(directory, 'ipvs.conf'), 0o755);
+    expect(await station.files.test(directory)).to.include({ ok: false });
+    execFileSync('truncate', ['-s', '0', join(directory, 'ipvs.conf')]);
+    expect(await station.files.test(directory)).to.include({ ok: false });
+    execFileSync('rm', [join(directory, 'ipvs.conf')]);
+    expect(await station.files.test(directory)).to.include({ ok: false });
+  });
+});
+
+describe('keepalived files on a disk that fails', function () {
+  this.timeout(30_000);
+  let disk: string;
+  let files: KeepalivedFiles;
+  beforeEach(async () => {
+    disk = mkdtempSync('/run/ka-disk-');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+    files = openKeepalivedFiles(disk);
+    await files.commit(await files.stage({ 'ipvs.conf': 'first' }));
+  });
+  afterEach(() => {
+    execFileSync('umount', [disk]);
+    rmdirSync(disk);
+  });
+
+  const refusal = async (work: () => Promise<unknown>) =>
+    work().then(
+      () => expect.fail('it was written'),
+      (problem) => problem as Error & { code: string },
+    );
+  const whole = () => {
+    expect(files.current()).to.deep.equal({ 'ipvs.conf': 'first' });
+    expect(readFileSync(files.configFile, 'utf8')).to.equal('first');
+    expect(openKeepalivedFiles(disk).current()).to.deep.equal({ 'ipvs.conf': 'first' });
+  };
+
+  it('full: the running files stay whole, nothing is left behind, the problem names path and remedy', async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 30 }, (_, number) => [`virtual-services/${number}.conf`, 'x'.repeat(4096)]),
+    );
+    const problem = await refusal(() => files.stage({ 'ipvs.conf': 'second', ...many }));
+    expect(problem.code).to.equal('KEEPALIVED_FILES_UNWRITABLE');
+    expect(problem.message).to.contain(disk).and.to.contain('ENOSPC').and.to.contain('make room');
+    expect(readdirSync(join(disk, 'generations'))).to.have.length(1);
+    whole();
+    await files.commit(await files.stage({ 'ipvs.conf': 'third' }));
+    expect(files.current()).to.deep.equal({ 'ipvs.conf': 'third' });
+  });
+
+  it('read-only before staging and before the commit', async () => {
+    const staged = await files.stage({ 'ipvs.conf': 'second' });
+    execFileSync('mount', ['-o', 'remount,ro', disk]);
+    for (const work of [() => files.stage({ 'ipvs.conf': 'third' }), () => files.commit(staged)]) {
+      const problem = await refusal(work);
+      expect(problem.message).to.contain(disk).and.to.contain('EROFS');
+    }
+    expect(files.current()).to.deep.equal({ 'ipvs.conf': 'first' });
+    expect(readFileSync(files.configFile, 'utf8')).to.equal('first');
+    execFileSync('mount', ['-o', 'remount,rw', disk]);
+    whole();
+  });
+});
