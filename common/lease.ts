@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsePrefix } from './cidr.ts';
 import { readState, type StateRead, writeState } from './state-file.ts';
 
 /** What the controller tells the sidecar; times are milliseconds of monotonicMs(). */
@@ -21,7 +22,9 @@ const schema: z.ZodType<Lease> = z.object({
   service: z.string(),
   announce: z.boolean(),
   reason: z.string(),
-  prefixes: z.array(z.string()),
+  prefixes: z.array(
+    z.string().refine((text) => typeof parsePrefix(text) !== 'string', 'is not an IP prefix'),
+  ),
   renewedAtMs: z.number(),
   lengthMs: z.number().positive(),
 });

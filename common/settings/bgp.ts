@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { agreeing, expects, fields, integer, matching, show } from '../schema.ts';
+import { agreeing, expects, fields, integer, show } from '../schema.ts';
 import { absolutePath, unicastAddress } from './shapes.ts';
 
 /** RFC 6793; never 0 (RFC 7607), 23456 (RFC 6793), 65535 and 4294967295 (RFC 7300). */
@@ -9,7 +9,7 @@ const asNumber = z
   .refine((as) => as >= 1 && as <= 4_294_967_294 && as !== 23_456 && as !== 65_535, expects(asWords));
 
 const peer = fields({
-  address: unicastAddress,
+  address: unicastAddress('an IPv4 address'),
   port: integer(1, 65_535, 'a port').default(179),
   /** the local AS by default */
   peerAS: asNumber.optional(),
@@ -18,15 +18,16 @@ const peer = fields({
 });
 
 const communityWords = 'a community of two numbers from 0 to 65535, in quotes, such as "64512:100"';
-const community = matching(/^\d{1,5}:\d{1,5}$/, communityWords)
-  .refine((text) => text.split(':').every((half) => Number(half) <= 65_535), expects(communityWords))
-  // RFC 8326: with it every route would be a last resort
-  .refine((text) => text !== '65535:0', {
-    error: 'is GRACEFUL_SHUTDOWN (65535:0), which marks the last resort; accepted: any other community',
-  });
+/** RFC 8326; a route with it would be a last resort always */
+const gracefulShutdown = '65535:0';
+const community = z.string(expects(communityWords)).superRefine((text, context) => {
+  const good = /^\d{1,5}:\d{1,5}$/.test(text) && text.split(':').every((half) => Number(half) <= 65_535);
+  if (good && text !== gracefulShutdown) return;
+  const fault = good ? 'is GRACEFUL_SHUTDOWN, which marks the last resort' : `is ${show(text)}`;
+  context.addIssue({ code: 'custom', message: `${fault}; accepted: ${communityWords}` });
+});
 
 const holdWords = expects('0, or a whole number from 3 to 65535 (RFC 4271)');
-const nextHopWords = 'nodeIP, podIP or an IPv4 address';
 
 export const bgp = fields({
   localAS: asNumber,
@@ -36,7 +37,7 @@ export const bgp = fields({
     .max(65_535, holdWords)
     .refine((seconds) => seconds === 0 || seconds > 2, holdWords)
     .default(9),
-  nextHop: z.union([z.enum(['nodeIP', 'podIP']), unicastAddress], expects(nextHopWords)).default('nodeIP'),
+  nextHop: unicastAddress('nodeIP, podIP or an IPv4 address', ['nodeIP', 'podIP']).default('nodeIP'),
   communities: z
     .array(community, expects('a list of communities'))
     .check(refuseTwice('a community'))

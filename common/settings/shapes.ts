@@ -13,16 +13,15 @@ export function dnsLabel(what: string): z.ZodString {
 
 export const absolutePath = matching(/^\/[^\0\n\r]*$/, 'an absolute path');
 
-/** An address that a router or this pod can have: not 0.0.0.0, not multicast, not broadcast. */
-export const unicastAddress = z.string(expects('an IPv4 address')).superRefine((text, context) => {
-  const fault = isIPv6(text)
-    ? 'is IPv6, which is not served yet; accepted: an IPv4 address'
-    : isIPv4(text) && !/^(0|22[4-9]|2[3-5]\d)\./.test(text)
-      ? undefined
-      : 'is no address of a machine; accepted: an IPv4 address';
-  if (fault !== undefined)
-    context.addIssue({ code: 'custom', message: `is ${show(text)}, ${fault.replace(/^is /, '')}` });
-});
+/** An address that a router or this pod can have (not 0.0.0.0, multicast or broadcast), or one of these words. */
+export function unicastAddress(accepted: string, words: readonly string[] = []): z.ZodString {
+  return z.string(expects(accepted)).superRefine((text, context) => {
+    if (words.includes(text)) return;
+    if (isIPv4(text) && !/^(0|22[4-9]|2[3-5]\d)\./.test(text)) return;
+    const why = isIPv6(text) ? ', IPv6, which is not served yet' : '';
+    context.addIssue({ code: 'custom', message: `is ${show(text)}${why}; accepted: ${accepted}` });
+  });
+}
 
 /** What must never be routed to an LB pod: RFC 6890 "this network", loopback, link-local, multicast and reserved. */
 const kept = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(
