@@ -19,7 +19,7 @@ export const problems = problemTable({
   NO_PACKET_RULES: (reasons: readonly string[]) =>
     `no way to make packet rules in this pod: ${reasons.join('; ')}; use a node kernel with nf_tables (CONFIG_NF_TABLES) or ip_tables (\`modprobe ip_tables iptable_mangle iptable_filter iptable_nat\`), and an image that has nft or iptables-legacy`,
   RULES_REFUSED: (tool: string, output: string) =>
-    `${tool} refuses the packet rules, the former ones stay: ${output}; are the kernel's modules for it loaded on the node?`,
+    `${tool} refuses the packet rules, the former ones stay: ${output}; ${rulesRemedy(output)}`,
   COMMAND_MISSING: (command: string) => `${command} is not in this image: install its package`,
   COMMAND_SLOW: (command: string, timeoutMs: number) =>
     `${command} did not end within ${timeoutMs} ms and was stopped: is another program holding its lock?`,
@@ -34,6 +34,14 @@ export const problems = problemTable({
 export interface Setting {
   readonly name: string;
   readonly value: string;
+}
+
+function rulesRemedy(output: string): string {
+  if (/lock file/.test(output))
+    return 'mount a writable /run (emptyDir with medium: Memory) into the controller container';
+  if (/holding the xtables lock/.test(output))
+    return 'another program of the pod works on its rules; it is tried again';
+  return "are the kernel's modules for it loaded on the node?";
 }
 
 /** net/netfilter/ipvs/ip_vs_ctl.c: what its errors stand for. */

@@ -9,7 +9,7 @@ import { acceptedIcmp, canonical, marksOf, type PacketRules, type RulesTool, sam
 
 const restore = 'iptables-legacy-restore';
 const save = 'iptables-legacy-save';
-const waitSeconds = 5; // for /run/xtables.lock
+const waitSeconds = '5'; // for /run/xtables.lock
 
 /** Our chains; the one with a hook is jumped to from that chain. */
 const tables = [
@@ -28,24 +28,25 @@ const tables = [
 export const iptables: RulesTool = {
   name: 'iptables',
   async probe() {
-    const { ok, stderr } = await runCommand(
-      restore,
-      ['--test', '--noflush', '-w', `${waitSeconds}`],
-      iptablesText(sampleRules, []),
-    );
+    const text = iptablesText(sampleRules, []);
+    const { ok, stderr } = await runCommand(restore, ['--test', '--noflush', '-w', waitSeconds], text);
     if (ok) return undefined;
-    if (isNotPermitted(stderr)) throw problems.NO_NET_RAW(restore);
-    return oneLine(stderr);
+    const reason = await reasonOfRefusal(stderr);
+    if (isNotPermitted(reason)) throw problems.NO_NET_RAW(restore);
+    return reason;
   },
   async read() {
     const { ok, stdout, stderr } = await runCommand(save, []);
-    if (!ok) throw explain(save, stderr);
+    if (!ok) throw explain(save, oneLine(stderr));
     return ourLines(stdout);
   },
   async replace(rules, held) {
-    const text = iptablesText(rules, held);
-    const { ok, stderr } = await runCommand(restore, ['--noflush', '-w', `${waitSeconds}`], text);
-    if (!ok) throw explain(restore, stderr);
+    const { ok, stderr } = await runCommand(
+      restore,
+      ['--noflush', '-w', waitSeconds],
+      iptablesText(rules, held),
+    );
+    if (!ok) throw explain(restore, await reasonOfRefusal(stderr));
   },
 };
 
@@ -119,12 +120,20 @@ export function ourLines(saved: string): string[] {
   return ours.filter((line, index) => !line.startsWith('*') || ours[index + 1]?.startsWith('*') === false);
 }
 
-function explain(tool: string, output: string): Error {
-  return isNotPermitted(output) ? problems.NO_NET_RAW(tool) : problems.RULES_REFUSED(tool, oneLine(output));
+/** iptables-restore says only that it cannot initialize a table; iptables says why. */
+async function reasonOfRefusal(output: string): Promise<string> {
+  const table = /initialize table '(\w+)'/.exec(output)?.[1];
+  if (table === undefined) return oneLine(output);
+  const { ok, stderr } = await runCommand('iptables-legacy', ['--table', table, '--list-rules']);
+  return oneLine(ok ? output : stderr);
 }
 
-function isNotPermitted(output: string): boolean {
-  return /Operation not permitted|Permission denied|you must be root/.test(output);
+function explain(tool: string, reason: string): Error {
+  return isNotPermitted(reason) ? problems.NO_NET_RAW(tool) : problems.RULES_REFUSED(tool, reason);
+}
+
+function isNotPermitted(reason: string): boolean {
+  return /Operation not permitted|Permission denied|you must be root/.test(reason);
 }
 
 function oneLine(output: string): string {

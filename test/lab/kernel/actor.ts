@@ -114,6 +114,12 @@ const methods: Record<string, (...args: never[]) => unknown> = {
     ipvs ??= await openIpvs();
     return (ipvs[method] as (...args: never[]) => unknown)(...args);
   },
+  async measureDump() {
+    ipvs ??= await openIpvs();
+    const startedAt = performance.now();
+    await ipvs.services();
+    return { tookMs: performance.now() - startedAt };
+  },
   async openNetwork(tool: keyof typeof tools | 'any') {
     network?.close();
     network = await openPodNetwork({ log, ...(tool === 'any' ? {} : { tools: [tools[tool]] }) });

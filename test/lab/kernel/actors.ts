@@ -26,6 +26,8 @@ interface Calls {
   startLoad(address: string, port: number, workers: number): Promise<void>;
   stopLoad(): Promise<LoadResult>;
   readFile(path: string): Promise<string>;
+  /** One IPVS dump, timed where it happens. */
+  measureDump(): Promise<{ tookMs: number }>;
   readConntrack(): Promise<Conntrack>;
   openNetwork(tool: 'nft' | 'iptables' | 'any'): Promise<'nft' | 'iptables'>;
   ensure(wanted: PodNetwork): Promise<NetworkOutcome>;
