@@ -80,9 +80,16 @@ export async function openIpvs(): Promise<Ipvs> {
         throw explain(error, what, content);
       },
     );
-    return parts
-      .flatMap((part) => part.destination ?? [])
-      .map((found) => destinationOf(found, service.family));
+    // More than some ninety come in several messages, with the list free to change between them: an entry that
+    // another writer adds shifts the rest, and one comes twice (ip_vs_genl_dump_dests counts from the head).
+    // One that is deleted can hide another for this once: whoever misses an entry should look again.
+    const found = new Map<string, IpvsDestination>();
+    for (const { destination } of parts) {
+      if (!destination) continue;
+      const server = destinationOf(destination, service.family);
+      found.set(`${server.address} ${server.port}`, server);
+    }
+    return [...found.values()];
   };
 
   const ipvs: Ipvs = {

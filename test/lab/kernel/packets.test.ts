@@ -151,16 +151,6 @@ for (const tool of toolsHere())
       expect((await synRetransmits()) - before, 'SYNs sent again').to.equal(0);
     });
 
-    it('REDIR', async () => {
-      for (let i = 0; i < 20; i++) await lab.client.ask(vip, 80, quickMs);
-      console.log(
-        (await lab.pod.readFile('/proc/self/net/snmp'))
-          .split('\n')
-          .filter((l) => l.startsWith('Icmp:'))
-          .join('\n'),
-      );
-    });
-
     it('tells conntrack of the pod', async () => {
       await lab.client.ask(vip, 80, quickMs);
       const { entries, limit, insertFailed, dropped } = await lab.pod.readConntrack();
