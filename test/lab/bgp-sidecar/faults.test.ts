@@ -1,0 +1,113 @@
+import { expect } from 'chai';
+import { waitFor } from '../../../lab/wait.ts';
+import { type BgpPeer, type SeenRoute, startBird, startGobgp, waitForRoutes } from './peers.ts';
+import { type Pod, prefixA, prefixB, startPod, waitForSession } from './pod.ts';
+import { nodeIP, openSegment, type Segment } from './segment.ts';
+
+const bird = '10.9.0.251';
+const gobgp = '10.9.0.252';
+const route = (prefix: string): SeenRoute => ({
+  prefix,
+  nextHop: nodeIP,
+  localPreference: 100,
+  communities: [],
+});
+
+describe('bgp-sidecar: what fails is told apart, counted and mended', function () {
+  this.timeout(90_000);
+  let segment: Segment;
+  let peers: BgpPeer[];
+  let pod: Pod;
+
+  beforeEach(async () => {
+    segment = await openSegment([bird, gobgp]);
+    peers = [await startBird(segment, { address: bird }), await startGobgp(segment, { address: gobgp })];
+    pod = startPod(segment, { bgp: { peers: [{ address: bird }, { address: gobgp }] } });
+    await waitForSession(pod, bird, true);
+    await waitForSession(pod, gobgp, true);
+    await pod.lease('yes');
+    await waitForRoutes(peers, [route(prefixA)]);
+  });
+  afterEach(() => segment.close());
+
+  const faults = (kind: string) => pod.metric('portable_lb_bgp_faults_total', { kind });
+
+  it('ExaBGP killed: routes go at once, and come back with the next ExaBGP', async () => {
+    const before = pod.exabgpPid();
+    process.kill(before, 'SIGKILL');
+    await waitForSession(pod, bird, false);
+    await waitForRoutes(peers, [route(prefixA)], 30_000);
+    expect(pod.exabgpPid()).to.not.equal(before);
+    expect(await faults('speaker-death')).to.equal(1);
+  });
+
+  it('the helper killed: sessions stay, and what the lease says next is told', async () => {
+    const before = pod.helperPid();
+    process.kill(before, 'SIGKILL');
+    await waitFor('another helper', () => ![0, before].includes(pod.helperPid()));
+    await pod.lease('yes', { prefixes: [prefixA, prefixB] });
+    await waitForRoutes(peers, [route(prefixA), route(prefixB)], 30_000);
+    expect(await faults('helper-death')).to.equal(1);
+    expect(await pod.metric('portable_lb_bgp_session_changes_total', { peer: bird, to: 'down' })).to.equal(0);
+    expect(await pod.health('/readyz')).to.include({ status: 200 });
+  });
+
+  it('the helper killed again and again: ExaBGP gives up, and is started again', async () => {
+    const first = pod.exabgpPid();
+    await waitFor(
+      'another ExaBGP',
+      () => {
+        const helper = pod.helperPid();
+        if (helper !== 0) process.kill(helper, 'SIGKILL');
+        return ![0, first].includes(pod.exabgpPid());
+      },
+      { deadlineMs: 30_000, everyMs: 100 },
+    );
+    await waitForRoutes(peers, [route(prefixA)], 30_000);
+    await pod.lease('no');
+    await waitForRoutes(peers, []);
+  });
+
+  it('the helper stopped: killed after the deadline, and the news is told late', async () => {
+    process.kill(pod.helperPid(), 'SIGSTOP');
+    await pod.lease('no');
+    await waitForRoutes(peers, [], 30_000);
+    expect(await faults('helper-stuck')).to.equal(1);
+  });
+
+  it('ExaBGP stopped: killed when another helper does not help', async () => {
+    const before = pod.exabgpPid();
+    process.kill(before, 'SIGSTOP');
+    await waitFor('another ExaBGP', () => ![0, before].includes(pod.exabgpPid()), { deadlineMs: 40_000 });
+    await waitForRoutes(peers, [route(prefixA)], 30_000);
+    expect(await faults('speaker-stuck')).to.equal(1);
+  });
+
+  it('ExaBGP stopped, then SIGTERM: exits 0 all the same, and the routes are gone', async () => {
+    process.kill(pod.exabgpPid(), 'SIGSTOP');
+    pod.program.signal('SIGTERM');
+    expect(await pod.program.ended).to.equal(0);
+    expect(pod.state()).to.deep.include({ stopping: true, prefixes: { [prefixA]: 'withdrawn' } });
+    await waitForRoutes(peers, []);
+  });
+
+  it('the sidecar killed: nothing of it is left, and the routes are gone', async () => {
+    pod.program.signal('SIGKILL');
+    await pod.program.ended;
+    await waitForRoutes(peers, [], 20_000);
+  });
+
+  it('a reflector killed and started again is told everything; the other sees nothing of it', async () => {
+    peers[0]?.program.signal('SIGKILL');
+    await waitForSession(pod, bird, false);
+    expect(await pod.health('/readyz'), 'one peer is enough').to.include({ status: 200 });
+    expect(pod.state().peers[bird]?.problem).to.match(/10\.9\.0\.251/);
+    await pod.lease('yes', { prefixes: [prefixB] });
+    await waitForRoutes(peers.slice(1), [route(prefixB)]);
+    const again = await startBird(segment, { address: bird });
+    await waitForRoutes([again], [route(prefixB)], 30_000);
+    expect(await pod.metric('portable_lb_bgp_session_changes_total', { peer: gobgp, to: 'down' })).to.equal(
+      0,
+    );
+  });
+});
