@@ -27,7 +27,7 @@ export function createMetrics({ snapshotAgeSeconds }: MetricsParts): Metrics {
     registers,
   });
   new Gauge({
-    ...named('snapshot_age_seconds', 'Time since the pods of this node were last read anew'),
+    ...named('snapshot_age_seconds', 'Time since the pods of this node last changed'),
     collect() {
       const age = snapshotAgeSeconds();
       if (age !== undefined) this.set(age);

@@ -3,16 +3,15 @@ import { z } from 'zod';
 import { type Prefix, parsePrefix } from '../common/cidr.ts';
 import type { Problem } from '../common/problem.ts';
 import { describeIssues, expects, fields, integer, matching } from '../common/schema.ts';
-import { absolutePath, dnsLabel, prefix } from '../common/settings/shapes.ts';
+import { absolutePath, dnsLabel, prefixes } from '../common/settings/shapes.ts';
 import { parseDocuments } from '../common/yaml-text.ts';
 import { problems } from './errors.ts';
 
 const schema = fields({
   /** LB pods may ask for these prefixes and parts of them, for nothing else */
-  allowedPrefixes: z
-    .array(prefix, expects('a list of IPv4 prefixes'))
-    .min(1, expects('at least one IPv4 prefix'))
-    .transform((texts) => texts.map(parsePrefix).filter((each): each is Prefix => typeof each !== 'string')),
+  allowedPrefixes: prefixes.transform((texts) =>
+    texts.map(parsePrefix).filter((each): each is Prefix => typeof each !== 'string'),
+  ),
   /** LB pods of these namespaces only; of all when left out */
   allowedNamespaces: z
     .array(dnsLabel('a namespace'), expects('a list of namespaces'))
