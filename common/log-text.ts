@@ -4,7 +4,7 @@ const headings = new Set(['time', 'level', 'program', 'event', 'msg']);
 
 /** Turns pino's JSON lines into `08:41:02.123 info  reload  message  key=value`, for a person at a terminal. */
 export function textStream(output: DestinationStream): DestinationStream {
-  return { write: (line) => output.write(`${formatLine(line)}\n`) };
+  return { write: (line) => output.write(`${oneLine(formatLine(line))}\n`) };
 }
 
 function formatLine(line: string): string {
@@ -17,6 +17,11 @@ function formatLine(line: string): string {
   return [`${time} ${level}`, entry.event, entry.msg, ...(rest.length > 0 ? [rest.join(' ')] : [])].join(
     '  ',
   );
+}
+
+/** A daemon's output or an error may hold line ends and escape sequences: neither may forge a line or a colour. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 /** What is nested is for machines; the message says it to people. An error's words are kept. */
