@@ -3,10 +3,13 @@
  * them: text that does not pass is kept aside, and nothing has changed yet. `commit` puts them in place in one
  * rename and tells keepalived by SIGHUP.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RenderedFiles, WantedService } from './core/types.ts';
 import { problems } from './errors.ts';
 import type { KeepalivedFiles } from './keepalived/files.ts';
 import type { Keepalived } from './keepalived/process.ts';
+
+const longestStartMs = 5000;
 
 export type Prepared =
   | { readonly kind: 'unchanged' }
@@ -33,11 +36,14 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
   /** What keepalived refused last: it is not asked again about the same text. */
   let refused: { text: string; problem: Error } | undefined;
 
-  /** Not awaited: a keepalived that is dead or stuck must not hold up the turn, verify sees what it does. */
+  /**
+   * A reload is not awaited: a keepalived that is dead or stuck must not hold up the turn, verify sees what it
+   * does. Its first start is, for a while: until then nothing is in the kernel that could be verified.
+   */
   const commit = async (directory: string, text: string, wanted: readonly WantedService[]) => {
     await files.commit(directory);
     running = text;
-    if (!keepalived.started) void keepalived.start();
+    if (!keepalived.started) await Promise.race([keepalived.start(), sleep(longestStartMs)]);
     else
       void keepalived.reload(
         new Set(
