@@ -1,22 +1,19 @@
 /** IPVS of this network namespace over generic netlink. */
-import { createGenericNetlink, FlagsGet, genl } from 'netlink';
+import { FlagsGet } from 'netlink';
 import type { IpvsDestination, IpvsService } from '../core/types.ts';
-import { problems } from './errors.ts';
 import {
   commands,
   destinationIdentity,
   destinationOf,
   destinationValues,
-  familyName,
-  familyVersion,
   identityOf,
   type Message,
-  message,
   type ServiceCounters,
   serviceOf,
   serviceValues,
 } from './ipvs-attributes.ts';
-import { createRequestQueue, NetlinkError, socketOptions } from './netlink.ts';
+import { explain, nameOf, openIpvsSocket, serverName } from './ipvs-socket.ts';
+import { NetlinkError } from './netlink.ts';
 
 /** Every method throws Problem. A pod's IPVS has other writers (keepalived), so adding and deleting are results: */
 export interface Ipvs {
@@ -37,26 +34,12 @@ export interface Ipvs {
 }
 
 export async function openIpvs(): Promise<Ipvs> {
-  const socket = createGenericNetlink(socketOptions);
-  const queue = createRequestQueue(socket.socket);
-  const close = () => socket.socket.close();
-  const family = await findFamily(socket, queue).catch((error: unknown) => {
-    close();
-    throw error;
-  });
-
-  const send = async (what: string, command: number, content: Message, flags = 0) => {
-    const data = message.encode(content);
-    const request = (options: { timeout: number }) =>
-      socket.request(family, command, familyVersion, data, { flags, ...options });
-    const [parts] = await queue.ask(what, request);
-    return parts.map((part) => message.decode(part.data));
-  };
+  const socket = await openIpvsSocket();
 
   /** A change; `settled` holds the errors that mean that somebody else was faster. */
   const change = async (what: string, command: number, content: Message, settled: readonly string[] = []) => {
     try {
-      await send(what, command, content);
+      await socket.send(what, command, content);
       return true;
     } catch (error) {
       if (error instanceof NetlinkError && settled.includes(error.code)) return false;
@@ -64,22 +47,21 @@ export async function openIpvs(): Promise<Ipvs> {
     }
   };
 
+  const dump = (what: string, command: number, content: Message) =>
+    socket.send(what, command, content, FlagsGet.DUMP).catch((error: unknown) => {
+      throw explain(error, what, content);
+    });
+
   const dumpServices = async () => {
     const what = 'list virtual services';
-    const parts = await send(what, commands.getService, {}, FlagsGet.DUMP).catch((error: unknown) => {
-      throw explain(error, what, {});
-    });
+    const parts = await dump(what, commands.getService, {});
     return parts.flatMap((part) => part.service ?? []);
   };
 
   const destinationsOf = async (service: IpvsService): Promise<IpvsDestination[]> => {
     const what = `list real servers of ${nameOf(service)}`;
     const content = { service: identityOf(service) };
-    const parts = await send(what, commands.getDestination, content, FlagsGet.DUMP).catch(
-      (error: unknown) => {
-        throw explain(error, what, content);
-      },
-    );
+    const parts = await dump(what, commands.getDestination, content);
     // More than some ninety come in several messages, with the list free to change between them: an entry that
     // another writer adds shifts the rest, and one comes twice (ip_vs_genl_dump_dests counts from the head).
     // One that is deleted can hide another for this once: whoever misses an entry should look again.
@@ -136,42 +118,7 @@ export async function openIpvs(): Promise<Ipvs> {
       const content = { service: identityOf(service), destination: destinationIdentity(destination) };
       await change(what, commands.deleteDestination, content, ['ESRCH', 'ENOENT']);
     },
-    close,
+    close: () => socket.close(),
   };
   return ipvs;
-}
-
-/** The kernel loads ip_vs by itself if the node has the module (genl's ctrl_getfamily asks for it). */
-async function findFamily(
-  socket: ReturnType<typeof createGenericNetlink>,
-  queue: ReturnType<typeof createRequestQueue>,
-): Promise<number> {
-  try {
-    const [found] = await queue.ask('find IPVS', (options) =>
-      socket.ctrlRequest(genl.Commands.GET_FAMILY, { familyName }, options),
-    );
-    if (found?.familyId === undefined) throw problems.IPVS_MISSING();
-    return found.familyId;
-  } catch (error) {
-    if (error instanceof NetlinkError && error.code === 'ENOENT') throw problems.IPVS_MISSING();
-    throw explain(error, 'find IPVS', {});
-  }
-}
-
-function explain(error: unknown, what: string, content: Message): unknown {
-  if (!(error instanceof NetlinkError)) return error;
-  if (error.code === 'EPERM') return problems.NO_NET_ADMIN(`IPVS: ${what}`);
-  const scheduler = content.service?.scheduler;
-  if (error.code === 'ENOENT' && scheduler !== undefined) return problems.SCHEDULER_MISSING(scheduler);
-  return problems.IPVS_REFUSED(what, error.code);
-}
-
-function nameOf({ mark, protocol, address, port }: IpvsService): string {
-  return mark === undefined
-    ? `virtual service ${protocol} ${address}:${port}`
-    : `virtual service FWM ${mark}`;
-}
-
-function serverName({ address, port }: IpvsDestination): string {
-  return `real server ${address}:${port}`;
 }
