@@ -76,9 +76,10 @@ export function startBirdReflector(
     `
 router id ${role.address};
 protocol device { }
+protocol direct { ipv4; interface "eth*"; }
 filter vips {
   if net !~ [ ${ranges} ] then reject;
-  if bgp_next_hop ~ [ ${nodeAddresses}, ${podAddresses} ] then accept;
+  if bgp_next_hop ~ ${nodeAddresses} || bgp_next_hop ~ ${podAddresses} then accept;
   reject;
 }
 protocol bgp lbpods {
