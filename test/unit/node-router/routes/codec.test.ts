@@ -39,7 +39,7 @@ describe('node router: rtnetlink route messages', () => {
   });
 
   it('is byte for byte what iproute2 sends for two next hops', () => {
-    // strace of: ip route replace 203.0.113.0/28 proto 142 nexthop via 10.1.0.2 nexthop via 10.1.0.3
+    // strace -x (iproute2 6.15) of: ip route replace 203.0.113.0/28 proto 142 nexthop via 10.1.0.2 nexthop via 10.1.0.3
     const message = encodeRoute(
       {
         prefix: '203.0.113.0/28',
