@@ -1,4 +1,4 @@
-import { basename, dirname, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCode } from './problem.ts';
 
@@ -51,7 +51,8 @@ function observe(
   tell: () => void,
   onExhausted: () => void,
 ): Promise<FSWatcher> {
-  const watcher = watch(target, {
+  // the directory: a file of a ConfigMap changes when ..data beside it does, of which the file itself tells nothing
+  const watcher = watch(dirname(target), {
     backend,
     pollingInterval: pollingMs,
     ignoreInitial: true,
@@ -70,7 +71,7 @@ function observe(
 
 /** The target, what is in it, and what leads to it; not the temporary files of writers (writeFileAtomic's). */
 function concerns(target: string, path: string): boolean {
-  if (path === target || target.startsWith(path + sep)) return true;
+  if (path === target || path === dirname(target) || target.startsWith(path + sep)) return true;
   const inside =
     path.startsWith(target + sep) || (dirname(path) === dirname(target) && basename(path) === '..data');
   return inside && !/^\.[^.]/.test(basename(path));

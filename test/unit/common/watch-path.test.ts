@@ -96,6 +96,9 @@ describe('watchPath', () => {
       await watching(kind === 'file' ? file : directory);
       for (let version = 2; version < 8; version++) {
         await told(`swap ${version}`, () => fillConfigMap(directory, version));
+        await told(`end of ${version - 1}`, () =>
+          rmSync(join(directory, `..${version - 1}`), { recursive: true }),
+        );
       }
     });
 
@@ -179,7 +182,6 @@ function fillConfigMap(directory: string, version: number): void {
   writeFileSync(join(directory, `..${version}`, 'settings.yaml'), String(version));
   symlinkSync(`..${version}`, join(directory, '..data_tmp'));
   renameSync(join(directory, '..data_tmp'), join(directory, '..data'));
-  rmSync(join(directory, `..${version - 1}`), { recursive: true, force: true });
 }
 
 function pause(ms: number): Promise<void> {
