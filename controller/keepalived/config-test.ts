@@ -20,24 +20,35 @@ const harmless = [
   /Virtual server FWM \d+ has no real servers - ignoring$/,
 ];
 
-/**
- * Never throws. Exit code 0 alone is not enough: it is also given for a main file that is empty or missing and
- * for an included file that is missing (main.c config_test_exit), which would wipe every rule at a reload.
- */
+export interface ConfigTestOptions {
+  readonly program?: string;
+  readonly deadlineMs?: number;
+}
+
+export const defaultDeadlineMs = 10_000;
+
+/** Never throws. */
 export async function testConfiguration(
   file: string,
-  { program = 'keepalived', deadlineMs = 10_000 }: { program?: string; deadlineMs?: number } = {},
+  { program = 'keepalived', deadlineMs = defaultDeadlineMs }: ConfigTestOptions = {},
 ): Promise<ConfigTest> {
+  return (
+    (await refuseHollow(file)) ??
+    judge(await run(program, ['--all-config', '--config-test', '--use-file', file], deadlineMs))
+  );
+}
+
+/** keepalived gives exit code 0 for a main file that is empty or missing, which would wipe every rule. */
+export async function refuseHollow(file: string): Promise<ConfigTest | undefined> {
   const size = await stat(file).then(
     (found) => found.size,
     () => undefined,
   );
-  if (!size) return { ok: false, output: `${file} is ${size === 0 ? 'empty' : 'missing'}` };
-  const { code, output, failure } = await run(
-    program,
-    ['--all-config', '--config-test', '--use-file', file],
-    deadlineMs,
-  );
+  return size ? undefined : { ok: false, output: `${file} is ${size === 0 ? 'empty' : 'missing'}` };
+}
+
+/** Exit code 0 alone is not enough: an included file that is missing may give it too (main.c config_test_exit). */
+export function judge({ code, output, failure }: Run): ConfigTest {
   if (failure) return { ok: false, output: [failure, output].filter(Boolean).join('\n') };
   const faults = output.split('\n').filter((line) => line && !harmless.some((words) => words.test(line)));
   const passed = code === 0 || code === 5;
@@ -48,7 +59,8 @@ export async function testConfiguration(
   };
 }
 
-interface Run {
+/** One run of --config-test: how it ended, or why it did not. */
+export interface Run {
   readonly code: number | null;
   readonly output: string;
   readonly failure?: string;

@@ -12,7 +12,8 @@ import { basename, join } from 'node:path';
 import { describeSystemError } from '../../common/files.ts';
 import type { RenderedFiles } from '../core/types.ts';
 import { problems } from '../errors.ts';
-import { type ConfigTest, testConfiguration } from './config-test.ts';
+import type { ConfigTest } from './config-test.ts';
+import { createConfigTester } from './config-tester.ts';
 import { linkedName, mainFile, readSet, syncDirectory, writeSet } from './file-set.ts';
 
 export interface KeepalivedFiles {
@@ -27,6 +28,8 @@ export interface KeepalivedFiles {
   commit(directory: string): Promise<void>;
   /** Keeps a refused set aside; resolves to where. */
   reject(directory: string): Promise<string>;
+  /** Ends what waits to test the next set. */
+  close(): void;
 }
 
 const keptRejected = 3;
@@ -54,6 +57,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
     }
     rmSync(`${link}.new`, { force: true });
   });
+  const tester = createConfigTester(runDir, options);
   const numbers = [generations, rejected].flatMap((place) => readdirSync(place).map(Number));
   let last = Math.max(0, ...numbers.filter(Number.isInteger));
 
@@ -72,7 +76,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
       return directory;
     },
     async test(directory) {
-      const result = await testConfiguration(join(directory, mainFile), options);
+      const result = await tester.test(directory);
       tests.set(directory, result);
       return result;
     },
@@ -110,6 +114,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
       }
       return aside;
     },
+    close: () => tester.close(),
   };
 }
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'no
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type KeepalivedFiles, openKeepalivedFiles } from '../../../controller/keepalived/files.ts';
-import { Station } from './station.ts';
+import { commandLine, eventually, Station } from './station.ts';
 
 const checked = { address: '10.9.0.1' };
 
@@ -73,6 +73,35 @@ describe('keepalived judges files', function () {
   });
 });
 
+describe('keepalived --config-test started ahead', function () {
+  this.timeout(30_000);
+
+  it('judges as a fresh one does, before and after it was killed', async () => {
+    const station = new Station();
+    const waiting = () =>
+      readdirSync('/proc').filter((pid) => commandLine(pid).includes(`--config-test=${station.runDir}`));
+    try {
+      const good = await station.files.stage(station.render({ 1: [checked] }));
+      const bad = await station.files.stage({ 'ipvs.conf': 'include virtual-services/9.conf\n' });
+      for (const ending of ['asked', 'killed'] as const) {
+        for (const [directory, verdict] of [
+          [good, true],
+          [bad, false],
+        ] as const) {
+          await eventually(() => expect(waiting()).to.have.length(1));
+          const [pid] = waiting();
+          if (ending === 'killed') process.kill(Number(pid), 'SIGKILL');
+          expect(await station.files.test(directory)).to.include({ ok: verdict });
+          expect(commandLine(pid ?? '')).to.equal('');
+        }
+      }
+    } finally {
+      await station.close();
+    }
+    await eventually(() => expect(waiting()).to.deep.equal([]));
+  });
+});
+
 describe('keepalived files on a disk that fails', function () {
   this.timeout(30_000);
   let disk: string;
@@ -84,6 +113,7 @@ describe('keepalived files on a disk that fails', function () {
     await files.commit(await files.stage({ 'ipvs.conf': 'first' }));
   });
   afterEach(() => {
+    files.close();
     execFileSync('umount', [disk]);
     rmdirSync(disk);
   });
@@ -96,7 +126,9 @@ describe('keepalived files on a disk that fails', function () {
   const whole = () => {
     expect(files.current()).to.deep.equal({ 'ipvs.conf': 'first' });
     expect(readFileSync(files.configFile, 'utf8')).to.equal('first');
-    expect(openKeepalivedFiles(disk).current()).to.deep.equal({ 'ipvs.conf': 'first' });
+    const again = openKeepalivedFiles(disk);
+    expect(again.current()).to.deep.equal({ 'ipvs.conf': 'first' });
+    again.close();
   };
 
   it('full: the running files stay whole, nothing is left behind, the problem names path and remedy', async () => {

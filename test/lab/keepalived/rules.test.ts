@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { eventually, type Server, Station } from './station.ts';
 
 describe('keepalived holds the rules', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let station: Station;
   beforeEach(() => {
     station = new Station();

@@ -1,7 +1,7 @@
 /** A network namespace of its own with keepalived in it, its files and a few servers to check. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../../../common/clock.ts';
@@ -128,6 +128,7 @@ export class Station {
 
   async close(): Promise<void> {
     await this.keepalived.stop();
+    this.files.close();
     for (const address of [...this.#servers.keys()]) await this.unlisten(address);
     this.ip('netns', 'delete', this.namespace);
     rmSync(this.runDir, { recursive: true });
@@ -186,5 +187,14 @@ export async function eventually(check: () => void, deadlineMs = 10_000): Promis
       if (monotonicMs() > end) throw error;
       await sleep(10);
     }
+  }
+}
+
+/** '' when the process is gone. */
+export function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
   }
 }
