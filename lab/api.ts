@@ -65,8 +65,8 @@ export interface RoleDescription {
   addresses: string[];
   /** Path of the network namespace. */
   netns: string;
-  /** Name of process or container → pid, 0 when it does not run, and its log. */
-  processes: Record<string, { pid: number; logFile: string; container: boolean }>;
+  /** Name of process or container → pid, 0 when it does not run, its log, and where a container's pid is found later. */
+  processes: Record<string, { pid: number; logFile: string; container: boolean; pidDirectory?: string }>;
 }
 
 /** What all roles have: a namespace to look into. */

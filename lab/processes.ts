@@ -80,7 +80,7 @@ export class LabProcess {
     await this.exited;
   }
 
-  async waitForExit(deadlineMs = 10_000): Promise<number> {
+  async waitForExit(deadlineMs = 30_000): Promise<number> {
     let code: number | undefined;
     void this.exited.then((exitCode) => (code = exitCode));
     return waitFor(`the end of ${this.name} (pid ${this.child.pid})`, () => code ?? { notYet: 'it runs' }, {
@@ -108,7 +108,7 @@ export function readLog(logFile: string): string {
 export function waitForLogLine(
   logFile: string,
   pattern: RegExp,
-  { deadlineMs = 10_000, sinceOffset = 0 }: { deadlineMs?: number; sinceOffset?: number },
+  { deadlineMs = 30_000, sinceOffset = 0 }: { deadlineMs?: number; sinceOffset?: number },
 ): Promise<string> {
   return waitFor(
     `a line like ${pattern} in ${logFile}`,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** How long to go on asking; default 10 s. */
+  /** How long to go on asking; default 30 s: a busy machine takes ten times as long as an idle one. */
   deadlineMs?: number;
   /** Pause between two questions; default 20 ms. */
   everyMs?: number;
@@ -15,7 +15,7 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<T | NotYet | undefined | false> | T | NotYet | undefined | false,
-  { deadlineMs = 10_000, everyMs = 20 }: WaitOptions = {},
+  { deadlineMs = 30_000, everyMs = 20 }: WaitOptions = {},
 ): Promise<T> {
   const startedAtMs = performance.now();
   let seen = 'nothing';

@@ -15,11 +15,11 @@ const settledMs = 600_000;
 export class Container implements ContainerRole {
   readonly name: string;
   readonly logFile: string;
-  readonly isContainer = true;
   readonly exits: number[] = [];
   readonly #context: LabContext;
   readonly #plan: ContainerPlan;
-  readonly #directory: string;
+  /** Its bundle and pid files. */
+  readonly directory: string;
   #crun: LabProcess | undefined;
   #starts = 0;
   #wanted: 'running' | 'dead' = 'dead';
@@ -31,9 +31,9 @@ export class Container implements ContainerRole {
     this.#plan = plan;
     this.name = plan.name;
     this.logFile = context.logFile(plan.name);
-    this.#directory = join(context.stateDir, 'containers', plan.name);
+    this.directory = join(context.stateDir, 'containers', plan.name);
     this.#delayMs = context.restartDelayMs;
-    writeBundle(this.#directory, plan);
+    writeBundle(this.directory, plan);
     context.atEnd(() => this.kill({ after: 'dead' }));
   }
 
@@ -52,7 +52,7 @@ export class Container implements ContainerRole {
   }
 
   get #pidFile(): string {
-    return join(this.#directory, `pid-${this.#starts}`);
+    return join(this.directory, `pid-${this.#starts}`);
   }
 
   revive(): void {
@@ -80,7 +80,7 @@ export class Container implements ContainerRole {
         `--root=${root}`,
         '--cgroup-manager=disabled',
         'run',
-        `--bundle=${this.#directory}`,
+        `--bundle=${this.directory}`,
         `--pid-file=${this.#pidFile}`,
         id,
       ],
@@ -126,7 +126,7 @@ export class Container implements ContainerRole {
     await crun.exited;
   }
 
-  async waitForExit(deadlineMs = 10_000): Promise<number> {
+  async waitForExit(deadlineMs = 30_000): Promise<number> {
     return (await this.#crun?.waitForExit(deadlineMs)) ?? this.exits.at(-1) ?? 0;
   }
 

@@ -42,7 +42,10 @@ export class MountedConfig {
 /** Write beside and rename: a reader sees the old file or the new one. */
 export function replaceFile(directory: string, name: string, text: string | undefined): void {
   const path = join(directory, name);
-  if (text === undefined) return rmSync(path, { force: true });
+  if (text === undefined) {
+    rmSync(path, { force: true });
+    return;
+  }
   const beside = join(directory, `.${name}.tmp`);
   writeFileSync(beside, text);
   renameSync(beside, path);

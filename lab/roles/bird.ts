@@ -94,7 +94,7 @@ protocol bgp router {
   local ${role.address} as ${localAs};
   neighbor ${fabric.router} as ${localAs};
   rr client;${timers}
-  ipv4 { import none; export all; add paths tx; next hop keep; };
+  ipv4 { import none; export where source = RTS_BGP; add paths tx; next hop keep; };
 }
 `,
   );

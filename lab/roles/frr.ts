@@ -14,48 +14,54 @@ export async function startFrrRouter(
 ): Promise<{ process: LabProcess; sessions(): Promise<string> }> {
   const directory = join(context.stateDir, role.name);
   mkdirSync(directory, { recursive: true });
+  // Its daemons drop to this user, and refuse root; mgmtd's own sockets are always here.
+  mkdirSync('/run/frr', { recursive: true });
+  await run(['chown', 'frr:frr', directory, '/run/frr']);
   const zserv = join(directory, 'zserv.api');
-  const common = ['-z', zserv, '--vty_socket', directory, '-u', 'root', '-g', 'root', '--log', 'stdout'];
-  const start = (daemon: string, config: string, extra: string[]) => {
-    const file = join(directory, `${daemon}.conf`);
-    writeFileSync(file, config);
-    return context.start({
+  const start = (daemon: string, extra: string[]) =>
+    context.start({
       name: `${role.name}.${daemon}`,
       command: inNamespace(role.netns, [
-        `/usr/lib/frr/${daemon}`,
-        '-f',
-        file,
-        '-i',
-        join(directory, `${daemon}.pid`),
-        '-P',
-        '0',
-        ...common,
-        ...extra,
+        ...[
+          `/usr/lib/frr/${daemon}`,
+          '-i',
+          join(directory, `${daemon}.pid`),
+          '-P',
+          '0',
+          '-u',
+          'frr',
+          '-g',
+          'frr',
+        ],
+        ...['--vty_socket', directory, '--log', 'stdout', ...extra],
       ]),
     });
-  };
-  start('zebra', 'hostname router\n', []);
+  // Without mgmtd zebra complains several hundred times a second.
+  start('mgmtd', []);
+  start('zebra', ['-z', zserv]);
   const vtysh = (command: string) =>
     run(['vtysh', '--vty_socket', directory, '-c', command], { timeoutMs: 10_000 });
   await waitFor('zebra', async () => (await vtysh('show zebra client summary')) !== '', { everyMs: 50 });
+  const configFile = join(directory, 'bgpd.conf');
+  writeFileSync(configFile, configuration());
+  const bgpd = start('bgpd', ['-z', zserv, '-f', configFile]);
+  return { process: bgpd, sessions: () => vtysh('show bgp ipv4 unicast summary') };
+}
+
+function configuration(): string {
   const neighbours = reflectorAddresses.flatMap((address) => [
     ` neighbor ${address} remote-as ${localAs}`,
     ` neighbor ${address} timers connect 1`,
   ]);
-  const bgpd = start(
-    'bgpd',
-    [
-      'hostname router',
-      `router bgp ${localAs}`,
-      ` bgp router-id ${fabric.router}`,
-      ' timers bgp 3 9',
-      ...neighbours,
-      ' address-family ipv4 unicast',
-      '  maximum-paths ibgp 64',
-      ' exit-address-family',
-      '',
-    ].join('\n'),
-    [],
-  );
-  return { process: bgpd, sessions: () => vtysh('show bgp ipv4 unicast summary') };
+  return [
+    'hostname router',
+    `router bgp ${localAs}`,
+    ` bgp router-id ${fabric.router}`,
+    ' timers bgp 3 9',
+    ...neighbours,
+    ' address-family ipv4 unicast',
+    '  maximum-paths ibgp 64',
+    ' exit-address-family',
+    '',
+  ].join('\n');
 }

@@ -100,7 +100,7 @@ export class LabLbPod extends BaseRole implements LbPod {
     return this.#status.isReady;
   }
 
-  async ready(deadlineMs = 20_000): Promise<void> {
+  async ready(deadlineMs = 45_000): Promise<void> {
     try {
       await waitFor(`${this.name} to be ready`, () => this.isReady || { notYet: this.#status.why }, {
         deadlineMs,

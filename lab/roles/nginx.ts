@@ -37,7 +37,7 @@ export function nginxConfig({ name, ports, directory, siteDir }: NginxPlan): str
 user root;
 worker_processes 1;
 pid ${join(directory, 'nginx.pid')};
-error_log stderr notice;
+error_log stderr warn;
 events { worker_connections 8192; }
 http {
   access_log off;

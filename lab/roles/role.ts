@@ -23,7 +23,7 @@ export class BaseRole implements Role {
   /** Name of the namespace as `ip netns` has it. */
   readonly namespace: string;
   protected readonly context: LabContext;
-  protected readonly programs = new Map<string, { pid: number; logFile: string; isContainer?: boolean }>();
+  protected readonly programs = new Map<string, { pid: number; logFile: string; directory?: string }>();
   readonly #addresses: string[];
 
   constructor(context: LabContext, plan: RolePlan) {
@@ -65,8 +65,11 @@ export class BaseRole implements Role {
 
   describe(): RoleDescription {
     const processes: RoleDescription['processes'] = {};
-    for (const [name, { pid, logFile, isContainer }] of this.programs)
-      processes[name] = { pid, logFile, container: isContainer === true };
+    for (const [name, { pid, logFile, directory }] of this.programs) {
+      const container =
+        directory === undefined ? { container: false } : { container: true, pidDirectory: directory };
+      processes[name] = { pid, logFile, ...container };
+    }
     return { name: this.name, kind: this.kind, addresses: this.#addresses, netns: this.netns, processes };
   }
 
