@@ -23,7 +23,8 @@ const podSysctls: Record<string, string | number> = {
   'net.ipv4.vs.conntrack': 1,
   'net.ipv4.vs.expire_nodest_conn': 1,
   'net.ipv4.vs.conn_reuse_mode': 1,
-  'net.ipv4.vs.schedule_icmp': 1,
+  'net.ipv4.vs.sloppy_tcp': 0,
+  'net.netfilter.nf_conntrack_tcp_be_liberal': 1,
 };
 
 /** An LB pod: controller and bgp-sidecar as containers in one network namespace, as a kubelet would run them. */
