@@ -53,7 +53,6 @@ async function main(): Promise<void> {
   });
   health.listen(defaultHealthPort);
   setInterval(() => sidecar.tick(), tickMs);
-  watchLease(config.leaseFile, (reading) => sidecar.onLease(reading));
   await watchSettings({
     file: config.settingsFile,
     identity: { podIP, nodeIP },
@@ -62,5 +61,6 @@ async function main(): Promise<void> {
       sidecar.onSettings(given);
     },
     onProblems: (found) => sidecar.onProblems(found),
-  });
+  }); // after the settings, so that a lease that lapsed long ago is measured by bgp.lastResortSeconds
+  watchLease(config.leaseFile, (reading) => sidecar.onLease(reading));
 }

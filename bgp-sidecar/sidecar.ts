@@ -38,11 +38,14 @@ export interface Sidecar {
   readonly lastTurnMs: number;
 }
 
+/** Until the settings say; their own default is the same. */
+const usualLastResortMs = 300_000;
+
 const silent: SpeakerStatus = { prefixes: {}, peers: {} };
 
 export function createSidecar(parts: SidecarParts): Sidecar {
   const { log, nowMs, identity } = parts;
-  let state = startAnnouncing(0);
+  let state = startAnnouncing(usualLastResortMs);
   let speaker: Speaker | undefined;
   let settings: Settings | undefined;
   let configuring: Promise<void> = Promise.resolve();
@@ -113,7 +116,7 @@ export function createSidecar(parts: SidecarParts): Sidecar {
     void (async () => {
       if (why === 'second signal') return parts.onEnd();
       await save(true);
-      await speaker?.stop();
+      await speaker?.stop(why === 'deadline' ? 'kill' : 'ask');
       await save(true);
       parts.onEnd();
     })();
@@ -122,7 +125,7 @@ export function createSidecar(parts: SidecarParts): Sidecar {
   async function configure(given: SidecarSettings): Promise<void> {
     try {
       if (given.speaker === undefined) {
-        await speaker?.stop();
+        await speaker?.stop('ask');
         speaker = undefined;
       } else {
         speaker ??= parts.makeSpeaker(speakerEvents);

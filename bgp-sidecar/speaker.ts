@@ -66,6 +66,6 @@ export interface Speaker {
   /** All routes wanted from now on: what is not among them is withdrawn, and that first. */
   set(routes: Route[]): void;
   status(): SpeakerStatus;
-  /** Ends the speaker and its sessions; never rejects. */
-  stop(): Promise<void>;
+  /** Ends the speaker and its sessions; never rejects. `kill`: it is not asked, since it did not listen. */
+  stop(how: 'ask' | 'kill'): Promise<void>;
 }

@@ -24,9 +24,10 @@ export interface Deadlines extends LinkDeadlines, TellerDeadlines {
 }
 
 export const usualDeadlines: Deadlines = {
-  answerMs: 5_000,
-  startMs: 20_000,
-  helperMs: 5_000,
+  // a little less than the usual hold time: a machine that is slower than that has no session anyway
+  answerMs: 8_000,
+  startMs: 60_000,
+  helperMs: 10_000,
   tellMs: 5_000,
   refusedMs: 10_000,
   beatMs: 500,
@@ -220,10 +221,10 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       teller.sync();
     },
     status: () => ({ prefixes: rib.prefixes(), peers: sessions.status(), unsettled: rib.untold() }),
-    async stop() {
+    async stop(how) {
       stopping = true;
       clearInterval(beat);
-      await supervisor.stop();
+      await supervisor.stop(how);
       server?.close();
     },
   };

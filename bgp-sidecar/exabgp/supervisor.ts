@@ -15,7 +15,7 @@ export interface Supervisor {
   start(): void;
   /** Ends it and starts it again at once. `kill`: it is not asked, since it does not listen. */
   restart(how: 'ask' | 'kill'): Promise<void>;
-  stop(): Promise<void>;
+  stop(how: 'ask' | 'kill'): Promise<void>;
 }
 
 export interface SupervisorParts {
@@ -49,6 +49,11 @@ export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Sup
     });
   }
 
+  async function end(how: 'ask' | 'kill'): Promise<void> {
+    asked = true;
+    await run?.end({ graceMs: how === 'kill' ? 0 : graceMs });
+  }
+
   return {
     get run() {
       return run;
@@ -60,15 +65,11 @@ export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Sup
       stopped = false;
       if (run === undefined) start();
     },
-    async restart(how) {
-      asked = true;
-      await run?.end({ graceMs: how === 'kill' ? 0 : graceMs });
-    },
-    async stop() {
+    restart: end,
+    stop(how) {
       stopped = true;
-      asked = true;
       clearTimeout(timer);
-      await run?.end({ graceMs });
+      return end(how);
     },
   };
 }

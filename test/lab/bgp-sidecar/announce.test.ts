@@ -21,7 +21,7 @@ const lastResort = (prefix: string): SeenRoute => ({
 });
 
 describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let segment: Segment;
   let peers: BgpPeer[];
   let pod: Pod;
@@ -140,7 +140,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
     await waitFor(
       'the session to restart',
       async () => (await pod.metric('portable_lb_bgp_session_changes_total', { peer: bird, to: 'up' })) === 2,
-      { deadlineMs: 20_000 },
+      { deadlineMs: 60_000 },
     );
     await waitForRoutes(peers, [normal(prefixA)]);
   });

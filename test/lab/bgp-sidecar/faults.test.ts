@@ -14,7 +14,7 @@ const route = (prefix: string): SeenRoute => ({
 });
 
 describe('bgp-sidecar: what fails is told apart, counted and mended', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let segment: Segment;
   let peers: BgpPeer[];
   let pod: Pod;
@@ -36,7 +36,7 @@ describe('bgp-sidecar: what fails is told apart, counted and mended', function (
     const before = pod.exabgpPid();
     process.kill(before, 'SIGKILL');
     await waitForSession(pod, bird, false);
-    await waitForRoutes(peers, [route(prefixA)], 30_000);
+    await waitForRoutes(peers, [route(prefixA)], 60_000);
     expect(pod.exabgpPid()).to.not.equal(before);
     expect(await faults('speaker-death')).to.equal(1);
   });
@@ -46,7 +46,7 @@ describe('bgp-sidecar: what fails is told apart, counted and mended', function (
     process.kill(before, 'SIGKILL');
     await waitFor('another helper', () => ![0, before].includes(pod.helperPid()));
     await pod.lease('yes', { prefixes: [prefixA, prefixB] });
-    await waitForRoutes(peers, [route(prefixA), route(prefixB)], 30_000);
+    await waitForRoutes(peers, [route(prefixA), route(prefixB)], 60_000);
     expect(await faults('helper-death')).to.equal(1);
     expect(await pod.metric('portable_lb_bgp_session_changes_total', { peer: bird, to: 'down' })).to.equal(0);
     expect(await pod.health('/readyz')).to.include({ status: 200 });
@@ -61,9 +61,9 @@ describe('bgp-sidecar: what fails is told apart, counted and mended', function (
         if (helper !== 0) process.kill(helper, 'SIGKILL');
         return ![0, first].includes(pod.exabgpPid());
       },
-      { deadlineMs: 30_000, everyMs: 100 },
+      { deadlineMs: 60_000, everyMs: 100 },
     );
-    await waitForRoutes(peers, [route(prefixA)], 30_000);
+    await waitForRoutes(peers, [route(prefixA)], 60_000);
     await pod.lease('no');
     await waitForRoutes(peers, []);
   });
@@ -71,15 +71,15 @@ describe('bgp-sidecar: what fails is told apart, counted and mended', function (
   it('the helper stopped: killed after the deadline, and the news is told late', async () => {
     process.kill(pod.helperPid(), 'SIGSTOP');
     await pod.lease('no');
-    await waitForRoutes(peers, [], 30_000);
+    await waitForRoutes(peers, [], 60_000);
     expect(await faults('helper-stuck')).to.equal(1);
   });
 
   it('ExaBGP stopped: killed when another helper does not help', async () => {
     const before = pod.exabgpPid();
     process.kill(before, 'SIGSTOP');
-    await waitFor('another ExaBGP', () => ![0, before].includes(pod.exabgpPid()), { deadlineMs: 40_000 });
-    await waitForRoutes(peers, [route(prefixA)], 30_000);
+    await waitFor('another ExaBGP', () => ![0, before].includes(pod.exabgpPid()), { deadlineMs: 90_000 });
+    await waitForRoutes(peers, [route(prefixA)], 60_000);
     expect(await faults('speaker-stuck')).to.equal(1);
   });
 
@@ -105,7 +105,7 @@ describe('bgp-sidecar: what fails is told apart, counted and mended', function (
     await pod.lease('yes', { prefixes: [prefixB] });
     await waitForRoutes(peers.slice(1), [route(prefixB)]);
     const again = await startBird(segment, { address: bird });
-    await waitForRoutes([again], [route(prefixB)], 30_000);
+    await waitForRoutes([again], [route(prefixB)], 60_000);
     expect(await pod.metric('portable_lb_bgp_session_changes_total', { peer: gobgp, to: 'down' })).to.equal(
       0,
     );

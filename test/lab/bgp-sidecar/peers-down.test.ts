@@ -10,14 +10,14 @@ const peer = '10.9.0.251';
 const route: SeenRoute = { prefix: prefixA, nextHop: nodeIP, localPreference: 100, communities: [] };
 
 describe('bgp-sidecar: sessions that do not come up', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let segment: Segment;
   beforeEach(async () => {
     segment = await openSegment([peer]);
   });
   afterEach(() => segment.close());
 
-  const waitForLine = (pod: Pod, pattern: RegExp, deadlineMs = 20_000) =>
+  const waitForLine = (pod: Pod, pattern: RegExp, deadlineMs = 60_000) =>
     waitFor(
       `a line like ${pattern}`,
       () => pod.log().find(({ msg }) => pattern.test(msg)) ?? { notYet: pod.program.log().slice(-2_000) },
@@ -45,7 +45,7 @@ describe('bgp-sidecar: sessions that do not come up', function () {
       .exec('peers', ['nft', 'flush', 'ruleset'])
       .catch(() => segment.exec('peers', ['iptables-legacy', '-F']));
     const bird = await startBird(segment, { address: peer });
-    await waitForRoutes([bird], [route], 45_000);
+    await waitForRoutes([bird], [route], 90_000);
     expect((await pod.health('/readyz')).status).to.equal(200);
   });
 
@@ -62,7 +62,7 @@ describe('bgp-sidecar: sessions that do not come up', function () {
     await startGobgp(segment, { address: peer, as: 64999 });
     const pod = startPod(segment, { bgp: { peers: [{ address: peer }] } });
     await waitForLine(pod, /(refused our AS 64512|has AS 64999).*bad peer AS/);
-    expect(pod.state().peers[peer]?.problem).to.match(/AS/);
+    await waitFor('the state to say so', () => /AS/.test(pod.state().peers[peer]?.problem ?? ''));
   });
 
   it("a router-id equal to the peer's: said in words", async () => {
@@ -72,7 +72,7 @@ describe('bgp-sidecar: sessions that do not come up', function () {
   });
 
   it('the password: wrong tells of it, right works, and nobody else may read it', async () => {
-    const bird = await startBird(segment, { address: peer, password: 'tschüß "quoted"; {x}' });
+    const bird = await startBird(segment, { address: peer, password: 'tschüß; {x} #9' });
     const passwordFile = join(segment.directory, 'pod/password');
     const pod = startPod(segment, {
       bgp: { peers: [{ address: peer, passwordFile }] },
@@ -83,10 +83,10 @@ describe('bgp-sidecar: sessions that do not come up', function () {
     expect(line.msg)
       .to.match(/does not answer/)
       .and.match(/password differs/);
-    writeFileSync(passwordFile, 'tschüß "quoted"; {x}\n');
-    await waitForSession(pod, peer, true, 45_000);
+    writeFileSync(passwordFile, 'tschüß; {x} #9\n');
+    await waitForSession(pod, peer, true, 90_000);
     await waitForRoutes([bird], [route]);
-    expect(pod.program.log()).to.not.match(/wrong-one|quoted|d3Jvbmctb25l/);
+    expect(pod.program.log()).to.not.match(/wrong-one|tsch|d3Jvbmctb25l/);
     expect(
       await segment.exec('pod', ['stat', '-c', '%a', join(segment.directory, 'pod/run/exabgp.conf')]),
     ).to.equal('600\n');
@@ -99,8 +99,8 @@ describe('bgp-sidecar: sessions that do not come up', function () {
     await waitForLine(pod, /no bgp: nothing is announced/);
     expect((await pod.health('/readyz')).status).to.equal(200);
     pod.writeSettings({ peers: [{ address: peer }] });
-    await waitForRoutes([bird], [route], 30_000);
+    await waitForRoutes([bird], [route], 60_000);
     pod.writeSettings(undefined);
-    await waitForRoutes([bird], [], 30_000);
+    await waitForRoutes([bird], [], 60_000);
   });
 });

@@ -54,7 +54,9 @@ protocol bgp lb {
   );
   const program = segment.start('peers', name, ['bird', '-f', '-c', config, '-s', control]);
   const ask = (...words: string[]) => segment.exec('peers', ['birdc', '-s', control, ...words]);
-  await waitFor(`${name} to answer`, async () => (await ask('show', 'status')).includes('Daemon is up'));
+  await waitFor(`${name} to answer`, async () => (await ask('show', 'status')).includes('Daemon is up'), {
+    deadlineMs: 30_000,
+  });
   return { address, program, routes: async () => parseBird(await ask('show', 'route', 'all')) };
 }
 
@@ -114,7 +116,7 @@ export async function startGobgp(
   );
   const program = segment.start('peers', name, ['gobgpd', '-f', config, '--api-hosts', `127.0.0.1:${port}`]);
   const ask = (...words: string[]) => segment.exec('peers', ['gobgp', '-p', String(port), '-j', ...words]);
-  await waitFor(`${name} to answer`, async () => (await ask('global')).includes('{'));
+  await waitFor(`${name} to answer`, async () => (await ask('global')).includes('{'), { deadlineMs: 30_000 });
   return { address, program, routes: async () => parseGobgp(await ask('global', 'rib')) };
 }
 
@@ -142,7 +144,7 @@ function parseGobgp(text: string): SeenRoute[] {
 export function waitForRoutes(
   peers: BgpPeer[],
   wanted: SeenRoute[],
-  deadlineMs = 10_000,
+  deadlineMs = 30_000,
 ): Promise<unknown[]> {
   const text = JSON.stringify([...wanted].sort(byPrefix));
   return Promise.all(

@@ -129,7 +129,7 @@ function childOf(parent: number): number {
 }
 
 /** Until the peers' sessions are as wanted in the sidecar's own state. */
-export function waitForSession(pod: Pod, peer: string, up: boolean, deadlineMs = 20_000): Promise<unknown> {
+export function waitForSession(pod: Pod, peer: string, up: boolean, deadlineMs = 60_000): Promise<unknown> {
   return waitFor(
     `the session with ${peer} to be ${up ? 'up' : 'down'}`,
     () => {
