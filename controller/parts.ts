@@ -90,6 +90,7 @@ export async function makeParts(
     }),
     leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs }),
     keepalived,
+    inheritsRules: held.some(({ mark }) => mark !== undefined),
   });
   return { reconciler, keepalived, ipvs, speakerState, traffic: () => countTraffic(ipvs) };
 }

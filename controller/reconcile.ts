@@ -47,6 +47,11 @@ export interface ReconcilerParts {
   readonly network: NetworkStep;
   readonly leaseKeeper: LeaseKeeper;
   readonly keepalived: { readonly alive: boolean; checkedOut(): ReadonlySet<string> };
+  /**
+   * The kernel has rules of a controller before this one (a crash): they carry traffic and their lease is valid,
+   * so both are left as they are until the first plan is there to replace them.
+   */
+  readonly inheritsRules: boolean;
 }
 
 export interface Reconciler {
@@ -80,7 +85,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (against.length > 0) return against;
     const snapshot = serviceWatch.snapshot();
     if (!snapshot) {
-      await network.ensure(prefixes, [], unmatched);
+      if (!parts.inheritsRules) await network.ensure(prefixes, [], unmatched);
       return [];
     }
     const next = await planner.plan(configuration, snapshot, nowMs());
@@ -131,6 +136,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   async function renewLease(configuration: Configuration) {
+    if (!plan && parts.inheritsRules && !stopping) return;
     const out = keepalived.checkedOut();
     reportChecks(log, nameOf(configuration), checkedOut, out);
     checkedOut = new Set(out);

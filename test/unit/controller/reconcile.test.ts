@@ -44,7 +44,7 @@ function snapshot(ports: number[], addresses = ['10.42.1.2']): Snapshot {
 }
 
 /** A reconciler whose edges note what they are asked, in order. */
-function setUp() {
+function setUp({ inheritsRules = false } = {}) {
   const did: string[] = [];
   const told: string[] = [];
   const leases: Pick<LeaseFacts, 'snapshotSeen' | 'prefixes' | 'liveServers' | 'stopping'>[] = [];
@@ -107,6 +107,7 @@ function setUp() {
       },
     },
     keepalived: { alive: true, checkedOut: () => new Set<string>() },
+    inheritsRules,
   });
   return { reconciler, did, told, leases, state };
 }
@@ -118,6 +119,27 @@ describe('reconcile', () => {
     await reconciler.turn();
     expect(did).to.deep.equal(['network 203.0.113.0/28']);
     expect(leases[0]).to.include({ snapshotSeen: false });
+  });
+
+  it("leaves a predecessor's rules and lease alone until the first plan replaces them", async () => {
+    const { reconciler, did, leases } = setUp({ inheritsRules: true });
+    reconciler.offerConfiguration(configuration());
+    await reconciler.turn();
+    expect(did).to.deep.equal([]);
+    expect(leases).to.deep.equal([]);
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    expect(did.at(-1)).to.equal('network 203.0.113.0/28 TCP/80');
+    expect(leases).to.have.length(1);
+    expect(leases[0]).to.include({ snapshotSeen: true });
+  });
+
+  it('says no at once where it has to stop before the first plan', async () => {
+    const { reconciler, leases } = setUp({ inheritsRules: true });
+    reconciler.offerConfiguration(configuration());
+    reconciler.beginStop();
+    await reconciler.turn();
+    expect(leases[0]).to.include({ stopping: true });
   });
 
   it('verifies a virtual service in the kernel before its mark rule exists', async () => {
