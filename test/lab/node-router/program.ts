@@ -23,12 +23,20 @@ export class Program {
   }
 
   async said(words: string): Promise<void> {
-    await waitFor(`"${words}"`, () => this.output.includes(words) || { notYet: this.output.slice(-2_000) });
+    await waitFor(`"${words}"`, () => this.output.includes(words) || { notYet: this.output.slice(-2_000) }, {
+      deadlineMs: 20_000,
+    });
   }
 
   /** How many lines have the words. */
   times(words: string): number {
     return this.output.split('\n').filter((line) => line.includes(words)).length;
+  }
+
+  /** When the log first told of the event, by the wall clock. */
+  toldAtMs(event: string): number {
+    const lines = this.output.split('\n').filter((line) => line.includes(`"event":"${event}"`));
+    return Date.parse((JSON.parse(lines[0] ?? '{}') as { time?: string }).time ?? '');
   }
 
   /** The exit code, or the signal that ended it. */

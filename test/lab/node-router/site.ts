@@ -2,8 +2,10 @@
  * A router and a node with a bridge for its pods, in namespaces:
  *
  *   router 192.0.2.1 ── 192.0.2.11 node 10.42.1.1 ── cni0 ── pods 10.42.1.2, …
+ *          (uplink) ─────────── uplink ┘
  *
- * The router sends 203.0.113.0/24 to the node, whose default route leads back to the router.
+ * The router sends 203.0.113.0/24 to the node. The node's default route leads to the router by a link of its own, so
+ * that what goes there is counted exactly: packets that met the node without a route.
  */
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -90,10 +92,16 @@ export class Site {
         'link add cni0 type bridge',
         'address add 10.42.1.1/24 dev cni0',
         'link set cni0 up',
-        'route add default via 192.0.2.1',
+        `link add uplink type veth peer name uplink netns ${this.router}`,
+        'address add 192.0.3.11/24 dev uplink',
+        'link set uplink up',
+        // no ARP, which would be counted too
+        'neighbour add 192.0.3.1 lladdr 02:00:00:00:03:01 nud permanent dev uplink',
+        'route add default via 192.0.3.1 onlink dev uplink',
       ],
       sysctls: { 'net.ipv4.ip_forward': 1, 'net.ipv4.fib_multipath_hash_policy': 1 },
     });
+    await ipBatch(this.router, ['link set uplink up']);
     this.configure();
   }
 
@@ -234,7 +242,7 @@ export class Site {
   }
 
   /** Waits until the routes of the prefix read so: `via A, B`, `blackhole`, foreign ones too, or nothing. */
-  async sees(words: string, exactly = prefix, deadlineMs = 5_000): Promise<void> {
+  async sees(words: string, exactly = prefix, deadlineMs = 15_000): Promise<void> {
     await waitFor(
       `${exactly} ${words || 'without a route'}`,
       async () => {
@@ -245,14 +253,12 @@ export class Site {
     );
   }
 
-  /** Datagrams that the router was handed back by the node: each one met a node without a route. */
+  /** Packets that met the node without a route and went back to the router. */
   async returned(): Promise<number> {
-    const text = await run(inNamespace(netnsPath(this.router), ['cat', '/proc/net/snmp']));
-    const [names = [], values = []] = text
-      .split('\n')
-      .filter((line) => line.startsWith('Ip: '))
-      .map((line) => line.split(' '));
-    return Number(values[names.indexOf('ForwDatagrams')]);
+    const [link] = JSON.parse(await this.ip('-j', '-s', 'link', 'show', 'uplink')) as [
+      { stats64: { tx: { packets: number } } },
+    ];
+    return link.stats64.tx.packets;
   }
 
   async readSysctl(name: string): Promise<string> {

@@ -73,6 +73,7 @@ describe('node router: packets through a node', () => {
   });
 
   it('leaves its routes when killed, and at its start removes those whose pod is gone @both', async () => {
+    site.configure({ blackholeSeconds: 3 });
     await site.addPod('a', A);
     site.writePod('a', { address: A });
     site.writePod('gone', { address: B, prefixes: '203.0.113.32/28' });
@@ -102,7 +103,7 @@ describe('node router: packets through a node', () => {
     await site.sees('blackhole');
     await sender.said('sent 300.');
     expect(await site.returned()).to.equal(0);
-    // without the blackhole they would go back: each goes round until its TTL is over
+    // without the blackhole they would go back, each until its TTL is over
     await site.ip('route', 'del', 'blackhole', prefix);
     await waitFor('packets handed back', async () => (await site.returned()) > 0);
     nodeRouter.process.kill('SIGCONT');

@@ -34,7 +34,7 @@ async function send(address: string, flows: number): Promise<void> {
     awaited.add(sent.sent);
     sockets[sent.sent % flows]?.send(String(sent.sent), port, address);
     sent.sent += 1;
-    if (sent.sent % 100 === 0) console.log(`sent ${sent.sent}.`);
+    if (sent.sent % 100 === 0 && sent.sent <= 1_000) console.log(`sent ${sent.sent}.`);
     await sleep(1);
   }
   const deadlineMs = performance.now() + lastAnswerMs;
