@@ -1,10 +1,10 @@
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
-import { setUp } from '../setup/steps.ts';
+import { prepare } from './prepare.ts';
 import { makeRunDir } from './run-dir.ts';
 
 /** `demo` and `bench`: sets up, then runs the command in the lab's kernel. Gives its exit code. */
 export async function runShow(name: 'demo' | 'bench', args: string[]): Promise<number> {
-  const made = await setUp(name === 'demo' ? { preferReady: true } : {});
+  const made = await prepare(name === 'demo' ? { preferReady: true } : {});
   console.log(`kernel: ${made.kernel.name} (${made.kernel.release}): ${made.kernel.why}\n`);
   const runDir = await makeRunDir(name);
   try {

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { checkout } from '../kernel/places.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
 import { readWantedKernel } from '../setup/config.ts';
-import { type KernelName, setUp } from '../setup/steps.ts';
+import type { KernelName } from '../setup/steps.ts';
+import { prepare } from './prepare.ts';
 import { makeRunDir } from './run-dir.ts';
 
 const mocha = 'node_modules/mocha/bin/mocha.js';
@@ -117,7 +118,7 @@ function runHere(command: string[]): Promise<number> {
 }
 
 async function runInLab(kernel: KernelName, command: string[], runDir: string): Promise<number> {
-  const made = await setUp({ kernel });
+  const made = await prepare({ kernel });
   try {
     return await runInKernel(made, { command: ['node', ...command], runDir });
   } catch (error) {
