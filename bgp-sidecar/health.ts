@@ -5,8 +5,8 @@ import { reasonOf } from '../common/problem.ts';
 import type { SpeakerStatus } from './speaker.ts';
 
 export interface Health {
+  /** Until it listens there; the last port is left. */
   listen(port: number): void;
-  close(): Promise<void>;
 }
 
 export interface HealthParts {
@@ -50,11 +50,6 @@ export function createHealth({ log, ...parts }: HealthParts): Health {
     listen(port) {
       wanted = port;
       next();
-    },
-    async close() {
-      clearTimeout(retry);
-      await turn;
-      await server?.close();
     },
   };
 }

@@ -2,16 +2,15 @@
 import type { LeaseRead } from '../common/lease.ts';
 import type { Logger } from '../common/log.ts';
 import type { Problem } from '../common/problem.ts';
-import { reasonOf } from '../common/problem.ts';
 import type { Settings } from '../common/settings.ts';
-import type { SpeakerState } from '../common/speaker-state.ts';
 import { type Action, type AnnounceEvent, decide, startAnnouncing } from './announce.ts';
 import { problems } from './errors.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type Identity, makeRoutes } from './routes.ts';
 import { createSessionReport } from './session-report.ts';
 import type { SidecarSettings } from './settings-source.ts';
-import type { PeerStatus, Speaker, SpeakerEvents, SpeakerStatus } from './speaker.ts';
+import type { Speaker, SpeakerEvents, SpeakerStatus } from './speaker.ts';
+import { keepSpeaker } from './speaker-keeper.ts';
 import type { StateWriter } from './state-writer.ts';
 
 export interface SidecarParts {
@@ -41,21 +40,28 @@ export interface Sidecar {
 /** Until the settings say; their own default is the same. */
 const usualLastResortMs = 300_000;
 
-const silent: SpeakerStatus = { prefixes: {}, peers: {} };
-
 export function createSidecar(parts: SidecarParts): Sidecar {
   const { log, nowMs, identity } = parts;
   let state = startAnnouncing(usualLastResortMs);
-  let speaker: Speaker | undefined;
   let settings: Settings | undefined;
-  let configuring: Promise<void> = Promise.resolve();
   let wake: NodeJS.Timeout | undefined;
   let torn = '';
   let refusedPrefixes = '';
   let lastTurnMs = nowMs();
-  let lastWrite = '';
   const report = createSessionReport(log);
-  const status = () => speaker?.status() ?? silent;
+  const speaker = keepSpeaker({
+    log,
+    makeSpeaker: parts.makeSpeaker,
+    events: {
+      changed: onSpeaker,
+      session(peer, status) {
+        report.changed(peer, status);
+        metrics.sessionChanges.inc({ peer, to: status.up ? 'up' : 'down' });
+      },
+      fault: (kind) => metrics.faults.inc({ kind }),
+    },
+  });
+  const { status } = speaker;
   const metrics = createMetrics({
     status,
     leaseAgeSeconds: () => state.lease && (nowMs() - state.lease.renewedAtMs) / 1_000,
@@ -89,25 +95,21 @@ export function createSidecar(parts: SidecarParts): Sidecar {
       const words = refused.map(({ message }) => message).join('\n');
       if (words !== refusedPrefixes && words !== '') log.error('announce', {}, words);
       refusedPrefixes = words;
-      speaker?.set(routes);
+      speaker.set(routes);
     }
     onSpeaker();
   }
 
   function onSpeaker(): void {
-    save(false);
+    void save('changed');
     handle({ type: 'speaker', settled: status().unsettled === undefined });
   }
 
   /** At each change, and each second: a state that stands still is that of a dead sidecar. */
-  function save(always: boolean): Promise<void> | undefined {
+  function save(when: 'changed' | 'always'): Promise<void> {
     const { prefixes, peers } = status();
     const stopping = state.stoppingSinceMs !== undefined;
-    const text = JSON.stringify([prefixes, peers, stopping]);
-    if (!always && text === lastWrite) return undefined;
-    lastWrite = text;
-    const now: SpeakerState = { version: 1, writtenAtMs: nowMs(), stopping, prefixes, peers };
-    return parts.stateWriter.write(now);
+    return parts.stateWriter.write({ version: 1, writtenAtMs: nowMs(), stopping, prefixes, peers }, when);
   }
 
   function end(why: string): void {
@@ -115,38 +117,12 @@ export function createSidecar(parts: SidecarParts): Sidecar {
     log[why === 'withdrawn' ? 'info' : 'warn']('stop', { why }, endings[why] ?? why);
     void (async () => {
       if (why === 'second signal') return parts.onEnd();
-      await save(true);
-      await speaker?.stop(why === 'deadline' ? 'kill' : 'ask');
-      await save(true);
+      await save('always');
+      await speaker.stop(why === 'deadline' ? 'kill' : 'ask');
+      await save('always');
       parts.onEnd();
     })();
   }
-
-  async function configure(given: SidecarSettings): Promise<void> {
-    try {
-      if (given.speaker === undefined) {
-        await speaker?.stop('ask');
-        speaker = undefined;
-      } else {
-        speaker ??= parts.makeSpeaker(speakerEvents);
-        // what is wanted is known to the speaker before it has a session
-        tellSpeaker();
-        await speaker.configure(given.speaker);
-      }
-      tellSpeaker();
-    } catch (error) {
-      log.error('settings', {}, reasonOf(error));
-    }
-  }
-
-  const speakerEvents: SpeakerEvents = {
-    changed: onSpeaker,
-    session(peer: string, peerStatus: PeerStatus) {
-      report.changed(peer, peerStatus);
-      metrics.sessionChanges.inc({ peer, to: peerStatus.up ? 'up' : 'down' });
-    },
-    fault: (kind) => metrics.faults.inc({ kind }),
-  };
 
   return {
     metrics,
@@ -167,6 +143,7 @@ export function createSidecar(parts: SidecarParts): Sidecar {
       handle({ type: 'lease', reading });
     },
     onSettings(given) {
+      if (state.stoppingSinceMs !== undefined) return;
       settings = given.settings;
       const { bgp } = settings;
       if (bgp === undefined) log.info('settings', {}, 'the settings have no bgp: nothing is announced');
@@ -177,7 +154,8 @@ export function createSidecar(parts: SidecarParts): Sidecar {
           `settings: AS ${bgp.localAS}, peers ${bgp.peers.map(({ address }) => address).join(', ')}`,
         );
       handle({ type: 'settings', lastResortMs: (bgp?.lastResortSeconds ?? 0) * 1_000 });
-      configuring = configuring.then(() => configure(given));
+      tellSpeaker();
+      speaker.configure(given.speaker);
     },
     onProblems(found) {
       const words = found.map(({ message }) => message).join('; ');
@@ -189,7 +167,7 @@ export function createSidecar(parts: SidecarParts): Sidecar {
     tick() {
       handle({ type: 'tick' });
       report.tick(status().peers, nowMs());
-      void save(true);
+      void save('always');
     },
   };
 }

@@ -5,14 +5,15 @@ import { type SpeakerState, writeSpeakerState } from '../common/speaker-state.ts
 import { problems } from './errors.ts';
 
 export interface StateWriter {
-  /** Resolves when a state at least as new as this is in the file, or could not be written. */
-  write(state: SpeakerState): Promise<void>;
+  /** `changed`: not when only its time is new. Resolves when a state at least as new as this is in the file, or could not be written. */
+  write(state: SpeakerState, when: 'changed' | 'always'): Promise<void>;
 }
 
 export function createStateWriter(file: string, log: Logger): StateWriter {
   let next: SpeakerState | undefined;
   let writing: Promise<void> | undefined;
   let failed = '';
+  let last = '';
 
   async function writeAll(): Promise<void> {
     while (next !== undefined) {
@@ -31,7 +32,10 @@ export function createStateWriter(file: string, log: Logger): StateWriter {
   }
 
   return {
-    write(state) {
+    write(state, when) {
+      const text = JSON.stringify({ ...state, writtenAtMs: 0 });
+      if (when === 'changed' && text === last) return writing ?? Promise.resolve();
+      last = text;
       next = state;
       writing ??= writeAll();
       return writing;

@@ -10,18 +10,6 @@ export interface LogLine {
 }
 
 const shape = /^\d\d:\d\d:\d\d \| \d+\s*\| (\S+)\s*\| (.*)$/;
-/** What it says at every start, and what our own log says better. */
-const ordinary = new Set([
-  'welcome',
-  'version',
-  'interpreter',
-  'os',
-  'installation',
-  'advice',
-  'api',
-  'license',
-]);
-
 export function readLogLine(line: string): LogLine | undefined {
   const [, source = 'output', text = line.trim()] = shape.exec(line) ?? [];
   if (text === '') return undefined;
@@ -35,7 +23,8 @@ export function readLogLine(line: string): LogLine | undefined {
   )
     return { level: 'warn', source, text };
   // a Python traceback, the words of a configuration that is refused, socat's complaints
-  if (source === 'output' || source === 'configuration')
-    return { level: /^performing/.test(text) ? 'debug' : 'warn', source, text };
-  return { level: ordinary.has(source) ? 'debug' : 'info', source, text };
+  if (source === 'output' || (source === 'configuration' && !/^performing/.test(text)))
+    return { level: 'warn', source, text };
+  // routes, sessions, signals: our own log says it better
+  return { level: 'debug', source, text };
 }

@@ -5,36 +5,16 @@ import type { Logger } from '../../common/log.ts';
 import type { FaultKind, Speaker, SpeakerEvents, SpeakerSettings } from '../speaker.ts';
 import { writeSecretFile } from './config-file.ts';
 import { makeEnvironment, renderConfig } from './config-text.ts';
+import { type Deadlines, usualDeadlines } from './deadlines.ts';
 import type { ApiEvent } from './events.ts';
 import { listenForHelper } from './helper-socket.ts';
-import { createLink, type LinkDeadlines } from './link.ts';
+import { createLink } from './link.ts';
 import type { LogLine } from './log-lines.ts';
 import { runExabgp } from './process.ts';
 import { createRib } from './rib.ts';
 import { createSessions } from './sessions.ts';
 import { superviseExabgp } from './supervisor.ts';
-import { createTeller, type TellerDeadlines } from './teller.ts';
-
-export interface Deadlines extends LinkDeadlines, TellerDeadlines {
-  beatMs: number;
-  askSessionsMs: number;
-  reloadMs: number;
-  /** without any session: a fresh ExaBGP tries again at once, an old one waits up to 60 s between attempts (its delay.py) */
-  noSessionMs: number;
-}
-
-export const usualDeadlines: Deadlines = {
-  // a little less than the usual hold time: a machine that is slower than that has no session anyway
-  answerMs: 8_000,
-  startMs: 60_000,
-  helperMs: 10_000,
-  tellMs: 5_000,
-  refusedMs: 10_000,
-  beatMs: 500,
-  askSessionsMs: 5_000,
-  reloadMs: 3_000,
-  noSessionMs: 30_000,
-};
+import { createTeller } from './teller.ts';
 
 export interface ExabgpParts {
   runDirectory: string;
@@ -66,7 +46,6 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
   let stopping = false;
   let askedSessionsAtMs = 0;
   let noSessionSinceMs = 0;
-  let reloaded: ((done: boolean) => void) | undefined;
   let beat: NodeJS.Timeout | undefined;
 
   const supervisor = superviseExabgp({
@@ -126,7 +105,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
   }
 
   function onLine({ meaning }: LogLine): void {
-    if (meaning === 'reloaded' || meaning === 'not-reloaded') reloaded?.(meaning === 'reloaded');
+    if (meaning === 'reloaded' || meaning === 'not-reloaded') supervisor.reloaded(meaning);
     if (meaning === 'no-neighbors' && !supervisor.ending) {
       fault(
         'speaker-stuck',
@@ -185,18 +164,6 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
     await link.askSessions();
   }
 
-  /** SIGUSR1 keeps the sessions whose definition stays; ExaBGP ignores it while routes wait for their first session. */
-  async function reload(): Promise<boolean> {
-    const done = new Promise<boolean>((resolve) => {
-      reloaded = resolve;
-      setTimeout(resolve, deadlines.reloadMs, false);
-    });
-    supervisor.run?.reload();
-    const ok = await done;
-    reloaded = undefined;
-    return ok;
-  }
-
   return {
     async configure(settings: SpeakerSettings) {
       server ??= await listenForHelper(socket, (helper) => link.accept(helper));
@@ -208,7 +175,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       const anyUp = sessions.anyUp;
       sessions.configure(settings);
       if (supervisor.run === undefined) supervisor.start();
-      else if (!anyUp || !(await reload())) await supervisor.restart('ask');
+      else if (!anyUp || !(await supervisor.reload(deadlines.reloadMs))) await supervisor.restart('ask');
       else {
         // a peer that is new to ExaBGP knows no route that came by its API
         teller.repeat();

@@ -15,6 +15,13 @@ export interface Supervisor {
   start(): void;
   /** Ends it and starts it again at once. `kill`: it is not asked, since it does not listen. */
   restart(how: 'ask' | 'kill'): Promise<void>;
+  /**
+   * SIGUSR1: sessions whose definition stays are kept. False when that is not confirmed in time: ExaBGP passes the
+   * signal over while routes wait for their first session (loop.py: reload_completed).
+   */
+  reload(deadlineMs: number): Promise<boolean>;
+  /** What its log says of a reload. */
+  reloaded(how: 'reloaded' | 'not-reloaded'): void;
   stop(how: 'ask' | 'kill'): Promise<void>;
 }
 
@@ -31,6 +38,7 @@ export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Sup
   let stopped = true;
   let delayMs = 0;
   let timer: NodeJS.Timeout | undefined;
+  let onReloaded: ((how: 'reloaded' | 'not-reloaded') => void) | undefined;
 
   function start(): void {
     clearTimeout(timer);
@@ -66,6 +74,20 @@ export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Sup
       if (run === undefined) start();
     },
     restart: end,
+    reload(deadlineMs) {
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, deadlineMs, false);
+        onReloaded = (how) => {
+          clearTimeout(timer);
+          resolve(how === 'reloaded');
+        };
+        run?.reload();
+      });
+    },
+    reloaded(how) {
+      onReloaded?.(how);
+      onReloaded = undefined;
+    },
     stop(how) {
       stopped = true;
       clearTimeout(timer);

@@ -25,7 +25,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   let segment: Segment;
   let peers: BgpPeer[];
   let pod: Pod;
-  const bgp = { communities, lastResortSeconds: 2, peers: [{ address: bird }, { address: gobgp }] };
+  const bgp = { communities, lastResortSeconds: 8, peers: [{ address: bird }, { address: gobgp }] };
 
   before(async () => {
     segment = await openSegment([bird, gobgp]);
@@ -88,7 +88,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   });
 
   it('keeps to the last valid lease while the file is torn, and says so once', async () => {
-    await pod.lease('yes', { lengthMs: 4_000 });
+    await pod.lease('yes', { lengthMs: 15_000 });
     await waitForRoutes(peers, [normal(prefixA)]);
     pod.silence();
     writeFileSync(pod.leaseFile, '{"version": 1, "announ');
