@@ -5,45 +5,17 @@
  */
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Level, Logger } from '../../common/log.ts';
+import { monotonicMs } from '../../common/clock.ts';
+import type { Level } from '../../common/log.ts';
 import { reasonOf } from '../../common/problem.ts';
 import { type Daemon, type DaemonExit, launchDaemon } from './daemon.ts';
 import { type CheckEvent, createCheckBook, type NotifyFifo, openNotifyFifo } from './notify.ts';
 import { readOutputLine } from './output.ts';
-import { createReloadQueue, type ReloadOutcome } from './reloads.ts';
+import { createReloadQueue } from './reloads.ts';
 import { tellExit, tellOutcome } from './tell.ts';
+import type { Keepalived, KeepalivedOptions } from './types.ts';
 
-export interface KeepalivedOptions {
-  /** 'current/ipvs.conf' of the run directory. */
-  readonly configFile: string;
-  /** The FIFO named by lvs_notify_fifo; keepalived's pid files lie beside it. */
-  readonly fifo: string;
-  readonly log: Logger;
-  readonly nowMs: () => number;
-  /** keepalived's parent process ended; it is started again after `restartInMs` (undefined: it was stopped). */
-  readonly onExit?: (exit: DaemonExit & { readonly restartInMs: number | undefined }) => void;
-  /** A check took a server out or put it back. */
-  readonly onCheck?: (event: CheckEvent) => void;
-  readonly program?: string;
-  /** How long a start or reload may take until it is told as overdue. */
-  readonly deadlineMs?: number;
-}
-
-export interface Keepalived {
-  /** Once; resolves when the rules are in the kernel or the deadline is over. Keeps trying in either case. */
-  start(): Promise<ReloadOutcome>;
-  /** `servers` ('mark address:port'): those configured now; what checks said of others is forgotten. */
-  reload(servers?: ReadonlySet<string>): Promise<ReloadOutcome>;
-  /** SIGTERM, later SIGKILL; the kernel keeps the rules. */
-  stop(): Promise<void>;
-  readonly started: boolean;
-  readonly alive: boolean;
-  /** How often the parent was started again, and how often it started its checker again. */
-  readonly restarts: number;
-  readonly checkerRestarts: number;
-  readonly pid: number | undefined;
-  checkedOut(): ReadonlySet<string>;
-}
+export type { Keepalived, KeepalivedOptions } from './types.ts';
 
 const firstRestDelayMs = 100;
 const longestRestDelayMs = 10_000;
@@ -51,7 +23,7 @@ const longestRestDelayMs = 10_000;
 const steadyMs = 60_000;
 
 export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
-  const { fifo: fifoPath, log, nowMs, deadlineMs = 15_000 } = options;
+  const { fifo: fifoPath, log, nowMs = monotonicMs, deadlineMs = 15_000 } = options;
   const checks = createCheckBook();
   const aborted = new AbortController();
   let daemon: Daemon | undefined;

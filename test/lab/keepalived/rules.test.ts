@@ -52,16 +52,17 @@ describe('keepalived holds the rules', function () {
 
   it('lets requests that arrive during a reload share the next, and loses none', async () => {
     await station.apply({ 1: servers(1) });
-    const hangups = () => station.said(/^Reload complete/).length;
     const outcomes = [];
     for (let host = 2; host < 12; host++) {
-      const directory = await station.files.stage(station.render({ 1: servers(host) }));
-      await station.files.commit(directory);
-      outcomes.push(station.keepalived.reload(), station.keepalived.reload());
+      await station.files.commit(await station.files.stage(station.render({ 1: servers(host) })));
+      outcomes.push(station.keepalived.reload());
     }
     for (const outcome of await Promise.all(outcomes)) expect(outcome).to.include({ kind: 'loaded' });
     expect(station.kernel()).to.deep.equal(['1 10.9.0.11:8080 1']);
-    expect(hangups()).to.be.within(1, 19);
+
+    const reloads = station.said(/^Reload complete/).length;
+    await Promise.all(Array.from({ length: 10 }, () => station.keepalived.reload()));
+    expect(station.said(/^Reload complete/).length - reloads).to.equal(2);
   });
 
   it('takes up a change that was committed while keepalived was starting', async () => {
