@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { RoleDescription } from '../api.ts';
 import { endKernel, execInKernel } from '../kernel/run.ts';
-import { findRunningLab } from './run-dir.ts';
+import { findKeptLab } from './run-dir.ts';
 
 /** `ls`, `exec`, `logs`, `down`: for a lab that `npm start -- --keep` left running. */
 export async function look(command: string, args: string[]): Promise<number> {
-  const runDir = await findRunningLab();
+  const runDir = await findKeptLab();
   if (runDir === undefined) {
     console.error('no lab is running: start one with `npm start -- --keep`');
     return 1;

@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from '../kernel/places.ts';
 import { isKernelUp } from '../kernel/run.ts';
 
 const runsDir = join(checkout, '.lab', 'runs');
-const runsKept = 8;
+const runsKept = 12;
+/** In the folder of a lab that its command left running: tests and demos under way are nobody else's to look into. */
+const keptMark = 'kept';
 
 /** A fresh folder for the logs and results of one run of a command; the oldest are removed. */
 export async function makeRunDir(command: string): Promise<string> {
@@ -21,10 +23,14 @@ export async function makeRunDir(command: string): Promise<string> {
   }
 }
 
-/** Folder of the newest lab that is up; undefined when none is. */
-export async function findRunningLab(): Promise<string | undefined> {
+export async function markIfKept(runDir: string): Promise<void> {
+  if (await isKernelUp(runDir)) writeFileSync(join(runDir, keptMark), '');
+}
+
+/** Folder of the newest lab that was left running; undefined when none is. */
+export async function findKeptLab(): Promise<string | undefined> {
   for (const runDir of runs()) {
-    if (await isKernelUp(runDir)) return runDir;
+    if (existsSync(join(runDir, keptMark)) && (await isKernelUp(runDir))) return runDir;
   }
   return undefined;
 }

@@ -146,6 +146,7 @@ export class LabLbPod extends BaseRole implements LbPod {
   async #remove(): Promise<void> {
     this.state = 'gone';
     this.#status.gone();
+    this.context.onDescribe();
     await this.removeNamespace();
   }
 

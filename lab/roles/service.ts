@@ -69,6 +69,8 @@ export class LabService implements ServiceRole {
   async setServers(count: number): Promise<ServerPod[]> {
     const surplus = this.servers.slice(count);
     const missing = Math.max(0, count - this.servers.length);
+    // Out of the slices in one change, as when a deployment is scaled; then each is removed.
+    this.#forget(surplus);
     await Promise.all([...surplus.map((server) => server.remove()), this.#addServers(missing)]);
     return [...this.servers];
   }
@@ -97,7 +99,7 @@ export class LabService implements ServiceRole {
         const server = new Server(this.#context, place, {
           ports: () => this.#serverPorts(),
           changed: async () => this.#writeSlices(),
-          gone: async (gone) => this.#forget(gone),
+          gone: async (gone) => this.#forget([gone]),
         });
         await server.create(place);
         return server;
@@ -120,10 +122,10 @@ export class LabService implements ServiceRole {
     return { tcp: numbers('TCP'), udp: numbers('UDP') };
   }
 
-  #forget(server: Server): void {
-    const at = this.servers.indexOf(server);
-    if (at < 0) return;
-    this.servers.splice(at, 1);
+  #forget(gone: Server[]): void {
+    const known = gone.filter((server) => this.servers.includes(server));
+    if (known.length === 0) return;
+    for (const server of known) this.servers.splice(this.servers.indexOf(server), 1);
     this.#surroundings.changed();
     this.#writeSlices();
   }
