@@ -1,0 +1,14 @@
+/** A controller's log as a person reads it with `kubectl logs`. */
+export function readLog(text: string, events: readonly string[]): string[] {
+  return text
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as { time: string; level: string; event: string; msg: string }];
+      } catch {
+        return [];
+      }
+    })
+    .filter(({ event }) => events.includes(event))
+    .map(({ time, level, event, msg }) => `${time.slice(11, 23)} ${level} ${event}: ${msg}`);
+}
