@@ -10,6 +10,8 @@ import type { KeepalivedFiles } from './keepalived/files.ts';
 import type { Keepalived } from './keepalived/process.ts';
 
 const longestStartMs = 5000;
+/** After a test that came to no verdict: no memory, no process to be had, a program that cannot be executed. */
+const undecidedRestMs = 5000;
 
 export type Prepared =
   | { readonly kind: 'unchanged' }
@@ -33,8 +35,8 @@ export interface ApplierParts {
 
 export function createApplier({ files, keepalived, nowMs }: ApplierParts): Applier {
   let running: string | undefined;
-  /** What keepalived refused last: it is not asked again about the same text. */
-  let refused: { text: string; problem: Error } | undefined;
+  /** What keepalived refused last: it is not asked again about the same text while that stands. */
+  let refused: { text: string; problem: Error; untilMs: number } | undefined;
 
   /**
    * A reload is not awaited: a keepalived that is dead or stuck must not hold up the turn, verify sees what it
@@ -61,7 +63,9 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
     const testMs = nowMs() - startedAtMs;
     if (check.ok) return { kind: 'ready', testMs, commit: (wanted) => commit(directory, text, wanted) };
     const kept = await files.reject(directory);
-    refused = { text, problem: problems.KEEPALIVED_REFUSED(check.output, kept) };
+    refused = check.undecided
+      ? { text, problem: problems.KEEPALIVED_UNDECIDED(check.output), untilMs: nowMs() + undecidedRestMs }
+      : { text, problem: problems.KEEPALIVED_REFUSED(check.output, kept), untilMs: Infinity };
     return { kind: 'refused', problem: refused.problem };
   };
 
@@ -69,7 +73,8 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
     async prepare(rendered) {
       const text = JSON.stringify(rendered);
       if (text === running) return { kind: 'unchanged' };
-      if (text === refused?.text) return { kind: 'refused', problem: refused.problem };
+      if (text === refused?.text && nowMs() < refused.untilMs)
+        return { kind: 'refused', problem: refused.problem };
       try {
         return await stageAndTest(rendered, text);
       } catch (problem) {

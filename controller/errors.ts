@@ -7,6 +7,8 @@ export const problems = problemTable({
     `environment variable ${name} is ${value === '' ? 'not set' : `"${value}"`}: set it to ${accepted} (Kubernetes' downward API has it)`,
   KEEPALIVED_REFUSED: (output: string, kept: string) =>
     `keepalived refuses the new configuration, the running one stays: ${output.trim()} (files kept in ${kept}; mend the template or the settings)`,
+  KEEPALIVED_UNDECIDED: (output: string) =>
+    `keepalived cannot check the new configuration, the running one stays and it is tried again: ${output.trim()}`,
   KEEPALIVED_FILES_UNWRITABLE: (path: string, why: string) =>
     `${path} cannot be written (${why}): keepalived goes on with the files it has; make room on the run directory, or make it writable`,
   KEEPALIVED_FILES_EMPTY: (file: string) =>

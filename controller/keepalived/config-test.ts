@@ -6,6 +6,8 @@ export interface ConfigTest {
   readonly ok: boolean;
   /** What keepalived said. */
   readonly output: string;
+  /** keepalived could not be run, or did not come to an end: nothing is known about the configuration. */
+  readonly undecided?: true;
 }
 
 const keptOutputBytes = 16_384;
@@ -49,13 +51,15 @@ export async function refuseHollow(file: string): Promise<ConfigTest | undefined
 
 /** Exit code 0 alone is not enough: an included file that is missing may give it too (main.c config_test_exit). */
 export function judge({ code, output, failure }: Run): ConfigTest {
-  if (failure) return { ok: false, output: [failure, output].filter(Boolean).join('\n') };
+  if (failure) return { ok: false, output: [failure, output].filter(Boolean).join('\n'), undecided: true };
   const faults = output.split('\n').filter((line) => line && !harmless.some((words) => words.test(line)));
   const passed = code === 0 || code === 5;
   if (passed && faults.length === 0) return { ok: true, output };
   return {
     ok: false,
     output: faults.join('\n') || `keepalived --config-test ended with code ${code} and said nothing`,
+    // setpriv (util-linux), as a shell: the program could not be executed
+    ...(code === 126 || code === 127 ? { undecided: true } : {}),
   };
 }
 

@@ -4,8 +4,9 @@ import type { KeepalivedFiles } from '../../../controller/keepalived/files.ts';
 import type { Keepalived } from '../../../controller/keepalived/process.ts';
 
 /** keepalived and its directory, faked at their edge; `done` is what was asked of them, in order. */
-function fake({ refuses = (_: string) => false, full = false } = {}) {
+function fake({ refuses = (_: string): boolean => false, full = false } = {}) {
   const done: string[] = [];
+  const state = { nowMs: 0, undecided: false };
   let started = false;
   const files = {
     stage: async (rendered: Record<string, string>) => {
@@ -15,6 +16,7 @@ function fake({ refuses = (_: string) => false, full = false } = {}) {
     },
     test: async (directory: string) => {
       done.push('test');
+      if (state.undecided) return { ok: false, output: 'no process to be had', undecided: true };
       return { ok: !refuses(directory), output: 'unknown keyword nonsense' };
     },
     commit: async () => void done.push('commit'),
@@ -30,7 +32,7 @@ function fake({ refuses = (_: string) => false, full = false } = {}) {
     },
     reload: async () => void done.push('reload'),
   } as unknown as Keepalived;
-  return { done, applier: createApplier({ files, keepalived, nowMs: () => 0 }) };
+  return { done, state, applier: createApplier({ files, keepalived, nowMs: () => state.nowMs }) };
 }
 
 const text = (content: string) => ({ 'ipvs.conf': content });
@@ -69,6 +71,19 @@ describe('apply', () => {
       );
     }
     expect(done).to.deep.equal(['stage', 'test']);
+  });
+
+  it('asks again about text that keepalived came to no verdict on', async () => {
+    const { done, state, applier } = fake();
+    state.undecided = true;
+    for (let i = 0; i < 2; i += 1) {
+      const prepared = await applier.prepare(text('one'));
+      expect(prepared.kind === 'refused' && prepared.problem.message).to.match(/tried again: no process/);
+    }
+    expect(done).to.deep.equal(['stage', 'test']);
+    state.undecided = false;
+    state.nowMs = 5000;
+    expect((await applier.prepare(text('one'))).kind).to.equal('ready');
   });
 
   it('takes a full disk for a refusal, and tries again', async () => {

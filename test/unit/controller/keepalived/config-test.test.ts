@@ -32,13 +32,17 @@ describe('keepalived --config-test', () => {
     const missing = await judge(`echo "(Line 1) Config files missing 'a.conf'." >&2; exit 0`);
     expect(missing).to.deep.include({ ok: false });
     fake.remove();
-    expect((await judge('exit 4')).output).to.contain('code 4');
+    const silent = await judge('exit 4');
+    expect(silent.output).to.contain('code 4');
+    expect(silent.undecided).to.equal(undefined);
   });
 
-  it('kills one that does not answer', async () => {
+  it('kills one that does not answer, and does not take that for a verdict', async () => {
     const { ok, output } = await judge('echo thinking; exec sleep 60', 200);
     expect(ok).to.equal(false);
     expect(output).to.contain('200 ms').and.to.contain('thinking');
+    fake.remove();
+    expect((await judge('exit 126')).undecided).to.equal(true);
   });
 
   it('keeps what one that crashes said, and not without end', async () => {
@@ -52,8 +56,10 @@ describe('keepalived --config-test', () => {
     fake = fakeKeepalived('');
     const file = join(fake.directory, 'ipvs.conf');
     writeFileSync(file, 'text');
-    const { ok, output } = await testConfiguration(file, { program: join(fake.directory, 'absent') });
-    expect(ok).to.equal(false);
+    const { ok, output, undecided } = await testConfiguration(file, {
+      program: join(fake.directory, 'absent'),
+    });
+    expect([ok, undecided]).to.deep.equal([false, true]);
     expect(output).to.contain('absent').and.to.contain('installed');
   });
 });

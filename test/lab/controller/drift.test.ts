@@ -1,0 +1,208 @@
+/** What somebody else changes in an LB pod is put right, told and counted, and nothing beside it is touched. */
+import { expect } from 'chai';
+import { waitFor } from '../../../lab/lab.ts';
+import { type IpvsTable, readConnectionCounts, readIpvs } from './ipvs-table.ts';
+import {
+  counters,
+  keepalivedPids,
+  logLength,
+  logLines,
+  openStation,
+  prefix,
+  type Station,
+} from './station.ts';
+
+const mendMs = 20_000;
+
+interface Break {
+  title: string;
+  commands: (servers: string[]) => string[][];
+  event: 'drift' | 'network';
+  /** What the log line must say. */
+  words: RegExp;
+  /** Entries of IPVS that the break itself takes away: their counters begin at 0 again. */
+  loses: 'all' | 'first server' | 'none';
+}
+
+const breaks: Break[] = [
+  {
+    title: 'ipvsadm -C',
+    commands: () => [['ipvsadm', '-C']],
+    event: 'drift',
+    words: /FWM 1 is missing/,
+    loses: 'all',
+  },
+  {
+    title: 'one server deleted',
+    commands: ([first = '']) => [['ipvsadm', '-d', '-f', '1', '-r', first]],
+    event: 'drift',
+    words: /FWM 1 -> \S+:8080 is missing/,
+    loses: 'first server',
+  },
+  {
+    title: 'a weight changed',
+    commands: ([first = '']) => [['ipvsadm', '-e', '-f', '1', '-r', first, '-m', '-w', '77', '-x', '20000']],
+    event: 'drift',
+    words: /has weight 77 instead of 1/,
+    loses: 'none',
+  },
+  {
+    title: 'a threshold changed',
+    commands: ([first = '']) => [['ipvsadm', '-e', '-f', '1', '-r', first, '-m', '-w', '1', '-x', '5']],
+    event: 'drift',
+    words: /upper threshold 5 instead of 20000/,
+    loses: 'none',
+  },
+  {
+    title: 'another scheduler',
+    commands: () => [['ipvsadm', '-E', '-f', '1', '-s', 'rr']],
+    event: 'drift',
+    words: /scheduler rr instead of lc/,
+    loses: 'none',
+  },
+  {
+    title: 'a foreign server added',
+    commands: () => [['ipvsadm', '-a', '-f', '1', '-r', '10.42.9.9:80', '-m']],
+    event: 'drift',
+    words: /10\.42\.9\.9:80 is not a server of the Service/,
+    loses: 'none',
+  },
+  {
+    title: 'foreign services added',
+    // In one shell: they are taken away between two commands.
+    commands: () => [
+      [
+        'sh',
+        '-c',
+        'ipvsadm -A -f 77 -s rr; ipvsadm -A -t 10.42.1.200:99 -s rr; ipvsadm -a -t 10.42.1.200:99 -r 10.42.9.9:80 -m || true',
+      ],
+    ],
+    event: 'drift',
+    words: /FWM 77 is not ours|10\.42\.1\.200:99 is not ours/,
+    loses: 'none',
+  },
+  {
+    title: 'the packet rules removed',
+    commands: () => [['sh', '-c', 'nft delete table ip portable_lb || iptables-legacy -t mangle -F']],
+    event: 'network',
+    words: /packet rules/,
+    loses: 'none',
+  },
+  {
+    title: 'the local route removed',
+    commands: () => [['ip', 'route', 'del', 'local', prefix, 'dev', 'eth0', 'table', 'local']],
+    event: 'network',
+    words: /local route 203\.0\.113\.0\/28 dev eth0 was missing: added/,
+    loses: 'none',
+  },
+];
+
+describe('drift of the rules @both', () => {
+  let station: Station;
+  let wanted: IpvsTable;
+  let network: string;
+  let places: string[];
+
+  before(async () => {
+    station = await openStation();
+    await station.client.requests({ urls: [station.service.url()], count: 30 });
+    wanted = await readIpvs(station.pod);
+    network = await readNetwork(station);
+    places = Object.keys(wanted['FWM 1']?.servers ?? {});
+    expect(wanted).to.deep.equal({
+      'FWM 1': {
+        scheduler: 'lc',
+        servers: Object.fromEntries(station.service.servers.map(({ address }) => [`${address}:8080`, 1])),
+      },
+    });
+    expect(network).to.match(/203\.0\.113\.0\/28/);
+  });
+  after(() => station?.lab.close());
+
+  for (const { title, commands, event, words, loses } of breaks) {
+    it(`${title}: put right, told, counted, nothing else touched`, async () => {
+      const { pod, client, service } = station;
+      await client.requests({ urls: [service.url()], count: 9 });
+      const before = await counters(pod);
+      const connections = await readConnectionCounts(pod);
+      const from = logLength(pod);
+      for (const command of commands(places)) await pod.exec(command);
+      await waitFor(
+        'the log line',
+        () => logLines(pod, from).some((line) => line.event === event && words.test(line.msg)),
+        { deadlineMs: mendMs },
+      );
+      await waitUntilWanted();
+      const lines = logLines(pod, from);
+      expect(lines.filter((line) => line.event !== event).map((line) => line.msg)).to.deep.equal([]);
+      const counted = await counters(pod);
+      expect(counted.reloads, 'reloads').to.equal(before.reloads);
+      if (event === 'drift') expect(counted.drift).to.be.greaterThan(before.drift);
+      else expect(counted.mended).to.be.greaterThan(before.mended);
+      const kept = await readConnectionCounts(pod);
+      for (const [place, count] of Object.entries(connections)) {
+        const isLost = loses === 'all' || (loses === 'first server' && place === `FWM 1 ${places[0]}`);
+        if (!isLost) expect(kept[place], place).to.be.at.least(Math.max(1, count));
+      }
+      const report = await client.requests({ urls: [service.url()], count: 6 });
+      expect(report.failed).to.deep.equal([]);
+    });
+  }
+
+  // Three crashes and not nine: keepalived is started again after a pause that doubles.
+  for (const together of [
+    ['ipvsadm -C'],
+    ['a weight changed', 'a foreign server added', 'foreign services added'],
+    ['one server deleted', 'the packet rules removed', 'the local route removed'],
+  ]) {
+    it(`${together.join(', ')}, and keepalived killed at the same moment`, async () => {
+      const { pod, client, service } = station;
+      const { parent } = keepalivedPids(pod);
+      const from = logLength(pod);
+      process.kill(parent, 'SIGKILL');
+      for (const title of together) {
+        const commands = breaks.find((each) => each.title === title)?.commands(places) ?? [];
+        for (const command of commands) await pod.exec(command);
+      }
+      await waitFor('keepalived to be started again', () => keepalivedPids(pod).parent !== parent, {
+        deadlineMs: mendMs,
+      });
+      await waitUntilWanted();
+      const lines = logLines(pod, from);
+      expect(lines.filter((line) => line.event === 'keepalived-died')).to.have.length(1);
+      expect(lines.filter((line) => line.event === 'lease')).to.deep.equal([]);
+      expect(pod.lease()?.announce).to.equal(true);
+      const report = await client.requests({ urls: [service.url()], count: 6 });
+      expect(report.failed).to.deep.equal([]);
+    });
+  }
+
+  async function waitUntilWanted() {
+    await waitFor(
+      'IPVS and the network to be as they were',
+      async () => {
+        const [ipvs, net] = [await readIpvs(station.pod), await readNetwork(station)];
+        const same = JSON.stringify(sorted(ipvs)) === JSON.stringify(sorted(wanted)) && net === network;
+        return same || { notYet: `${JSON.stringify(ipvs)}\n${net}` };
+      },
+      { deadlineMs: mendMs, everyMs: 100 },
+    );
+  }
+});
+
+function sorted(table: IpvsTable) {
+  return Object.keys(table)
+    .sort()
+    .map((key) => [key, table[key]?.scheduler, Object.entries(table[key]?.servers ?? {}).sort()]);
+}
+
+/** Mark rules, local routes and sysctls as text without counters. */
+async function readNetwork({ pod }: Station): Promise<string> {
+  const rules = 'nft -s list table ip portable_lb 2>/dev/null || iptables-legacy-save';
+  const text = await pod.exec([
+    'sh',
+    '-c',
+    `{ ${rules}; } | grep -v '^#' | sed 's/\\[[0-9]*:[0-9]*\\]//'; ip route show table local`,
+  ]);
+  return text.trim();
+}
