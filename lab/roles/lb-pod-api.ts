@@ -21,6 +21,8 @@ export interface ContainerRole extends ProcessRole {
   readonly restarts: number;
   /** Its exit codes so far (128 + signal). */
   readonly exits: number[];
+  /** SIGKILL of the first process, which ends all of the container; started again after a pause unless `after` is 'dead'. */
+  kill(options?: { after?: 'restart' | 'dead' }): Promise<void>;
   /** No restart any more (until `revive`). */
   keepDead(): void;
   /** Restarts are allowed again, the first at once. */
@@ -37,6 +39,8 @@ export interface LbPod extends Role {
   readonly controller: ContainerRole;
   readonly sidecar: ContainerRole;
   readonly state: 'running' | 'terminating' | 'gone';
+  /** The directory both containers share (/run/portable-lb in them): lease, marks, speaker's state. */
+  readonly sharedDir: string;
   /** When the containers were started. */
   readonly startedAtMs: number;
   /** Until both containers' /readyz answer 200, as the kubelet's probe (every 200 ms) sees it. */
@@ -62,6 +66,8 @@ export interface LbPod extends Role {
     labels?: Record<string, string>,
   ): Promise<number | undefined>;
   updateSettings(change: Record<string, unknown>): Promise<void>;
+  /** Replaces its settings file by this text as it is, until the next updateSettings: for bad input. */
+  writeSettingsText(text: string): Promise<void>;
   /** Both ends of the link by tbf: rate as tc takes it ('2mbit'); offloads off. */
   limitLink(rate: string): Promise<void>;
   unlimitLink(): Promise<void>;

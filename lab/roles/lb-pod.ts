@@ -97,11 +97,15 @@ export class LabLbPod extends BaseRole implements LbPod {
     return mergeSettings(mergeSettings(defaultSettings(this.service), this.service.settings), this.#override);
   }
 
+  get sharedDir(): string {
+    return this.#directories.shared;
+  }
+
   get isReady(): boolean {
     return this.#status.isReady;
   }
 
-  async ready(deadlineMs = 45_000): Promise<void> {
+  async ready(deadlineMs = 90_000): Promise<void> {
     try {
       await waitFor(`${this.name} to be ready`, () => this.isReady || { notYet: this.#status.why }, {
         deadlineMs,

@@ -3,11 +3,13 @@ import { probe } from '../containers/probe.ts';
 import type { LabLbPod } from './lb-pod.ts';
 
 const probeEveryMs = 200;
+/** A kubelet's failureThreshold, for a container that does not answer in time: a busy machine is no reason to be unready. */
+const silencesAllowed = 3;
 const defaultPorts = { controller: 9440, sidecar: 9441 };
 
 /**
  * The kubelet's part: asks both containers' /readyz and keeps the pod's manifest on its node up to date. Ready
- * needs one good answer of each, unready one bad (failureThreshold 1: the lab wants to see it at once).
+ * needs one good answer of each, unready one bad (the lab wants to see it at once) or three timeouts in a row.
  */
 export class LbPodStatus {
   isReady = false;
@@ -18,6 +20,7 @@ export class LbPodStatus {
   #terminatingSince: string | undefined;
   #graceSeconds = 30;
   #timer: NodeJS.Timeout | undefined;
+  readonly #silences = { controller: 0, sidecar: 0 };
   #state: 'new' | 'known' | 'gone' = 'new';
 
   constructor(pod: LabLbPod) {
@@ -79,9 +82,14 @@ export class LbPodStatus {
   async #problemOf(container: 'controller' | 'sidecar'): Promise<string | undefined> {
     try {
       const { status, body } = await probe(this.#pod.address, this.port(container), '/readyz');
+      this.#silences[container] = 0;
       return status === 200 ? undefined : `${container}: ${status} ${body.trim()}`;
     } catch (error) {
-      return `${container}: ${(error as Error).message}`;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const isSilent = code === undefined;
+      this.#silences[container] = isSilent ? this.#silences[container] + 1 : 0;
+      const forgiven = this.isReady && isSilent && this.#silences[container] < silencesAllowed;
+      return forgiven ? undefined : `${container}: ${message}`;
     }
   }
 

@@ -42,7 +42,7 @@ export class Router extends BaseRole implements RouterRole {
   async waitForNextHops(
     prefix: string,
     wanted: number | string[],
-    deadlineMs = 30_000,
+    deadlineMs = 60_000,
   ): Promise<RouteChange> {
     const what =
       typeof wanted === 'number' ? `${wanted} next-hops` : `next-hops ${wanted.join(', ') || '(none)'}`;
@@ -66,7 +66,7 @@ export class Router extends BaseRole implements RouterRole {
   }
 
   /** Until TCP connections with that many reflectors stand. */
-  async waitForReflectors(count: number, deadlineMs = 30_000): Promise<void> {
+  async waitForReflectors(count: number, deadlineMs = 60_000): Promise<void> {
     await waitFor(
       `the router's sessions with ${count} reflectors`,
       () => {
