@@ -31,6 +31,7 @@ export interface Reply {
 
 export interface LoadResult {
   done: number;
+  /** Errors, and answers that did not come from a server. */
   failures: string[];
   slowestMs: number;
 }
@@ -94,10 +95,10 @@ const methods: Record<string, (...args: never[]) => unknown> = {
     const running = { stopped: false, result: { done: 0, failures: [] as string[], slowestMs: 0 } };
     const work = async () => {
       while (!running.stopped) {
-        const { error, tookMs } = await ask(address, port, 5000);
+        const { error, body, tookMs } = await ask(address, port, 5000);
         running.result.done += 1;
         running.result.slowestMs = Math.max(running.result.slowestMs, tookMs);
-        if (error !== undefined) running.result.failures.push(error);
+        if (!body?.startsWith('server')) running.result.failures.push(error ?? `answer: ${body}`);
       }
     };
     load = Object.assign(running, { workers: Array.from({ length: workers }, work) });

@@ -84,7 +84,9 @@ for (const tool of toolsHere())
               ['nft', 'flush', 'ruleset'],
               ['nft', 'flush', 'chain', 'ip', 'portable_lb', 'source'],
               ['nft', 'insert', 'rule', 'ip', 'portable_lb', 'admit', 'accept'],
-              ['nft', 'delete', 'chain', 'ip', 'portable_lb', 'unserved'],
+              ['nft', 'add', 'chain', 'ip', 'portable_lb', 'foreign'],
+              ['nft', 'delete', 'table', 'ip', 'portable_lb'],
+              ['nft', 'flush chain ip portable_lb unserved; delete chain ip portable_lb unserved'],
             ]
           : [
               ['iptables-legacy', '-t', 'nat', '-F'],
@@ -124,6 +126,17 @@ for (const tool of toolsHere())
       expect(rules()).to.not.match(/portable_lb|PLB-/);
       expect(await ensure(nothing)).to.deep.equal([]);
     });
+
+    if (tool === 'nft')
+      it('changes rules and leaves the chains: a hook that comes and goes would let packets through', async () => {
+        const handles = () =>
+          inPod('nft', '-a', 'list', 'table', 'ip', 'portable_lb').match(/chain \w+ { # handle \d+/g);
+        await ensure(wanted);
+        const before = handles();
+        expect(before).to.have.length(6);
+        await ensure({ ...wanted, ports: wanted.ports.slice(1), unmatched: 'drop' });
+        expect(handles()).to.deep.equal(before);
+      });
 
     it('leaves the routes and rules of others alone', async () => {
       inPod('ip', 'route', 'add', 'local', '192.0.2.0/24', 'dev', 'eth0');

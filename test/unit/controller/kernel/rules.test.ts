@@ -34,10 +34,10 @@ function expectGolden(name: string, text: string) {
 
 describe('kernel: packet rules', () => {
   it('for nft', () => {
-    expectGolden('full.nft', nftText(full));
-    expectGolden('drop.nft', nftText(silent));
-    expectGolden('without-ports.nft', nftText(withoutPorts));
-    expectGolden('none.nft', nftText(none));
+    expectGolden('full.nft', nftText(full, []));
+    expectGolden('drop.nft', nftText(silent, []));
+    expectGolden('without-ports.nft', nftText(withoutPorts, []));
+    expectGolden('none.nft', nftText(none, []));
   });
 
   it('for iptables-legacy', () => {
@@ -48,8 +48,33 @@ describe('kernel: packet rules', () => {
   });
 
   it('are the same text whatever the order', () => {
-    expect(nftText(shuffled)).to.equal(nftText(full));
+    expect(nftText(shuffled, [])).to.equal(nftText(full, []));
     expect(iptablesText(shuffled, [])).to.equal(iptablesText(full, []));
+  });
+
+  it('for nft keep their chains when these stand as they should, and only then', () => {
+    const chains = [
+      'table ip portable_lb {',
+      'chain ports {',
+      'chain refuse {',
+      'chain marks {',
+      'type filter hook prerouting priority mangle; policy accept;',
+      'ip daddr 203.0.113.0/28 goto ports',
+      'chain admit {',
+      'type filter hook input priority filter; policy accept;',
+      'chain unserved {',
+      'type filter hook input priority srcnat + 10; policy accept;',
+      'chain source {',
+      'type nat hook postrouting priority srcnat; policy accept;',
+    ];
+    expectGolden('full-again.nft', nftText(full, chains));
+    for (const wrong of [
+      chains.slice(0, -1),
+      [...chains, 'chain foreign {'],
+      [...chains, 'set foreign {'],
+      [],
+    ])
+      expect(nftText(full, wrong)).to.equal(nftText(full, []));
   });
 
   it('for iptables-legacy put their jumps first again, once', () => {
@@ -102,7 +127,7 @@ function recordingTool(name: 'nft' | 'iptables', refusal?: string | Error) {
     },
     read: async () => [...kernel.lines],
     async replace(rules) {
-      kernel.lines = rules.prefixes.length === 0 ? [] : nftText(rules).split(/\s*\n\s*/);
+      kernel.lines = rules.prefixes.length === 0 ? [] : nftText(rules, []).split(/\s*\n\s*/);
       kernel.replaced += 1;
     },
   };
@@ -127,7 +152,7 @@ describe('kernel: the keeper of packet rules', () => {
     const whole = [...kernel.lines];
     kernel.lines = whole.filter((line) => !line.includes('masquerade'));
     expect(await keeper.ensure(full)).to.deep.equal([
-      'packet rules (nft) lacked 1, first: meta mark { 1, 2, 3 } masquerade: put back',
+      'packet rules (nft) lacked 3, first: add rule ip portable_lb source meta mark 1 masquerade: put back',
     ]);
     kernel.lines = [...whole, 'accept'];
     expect(await keeper.ensure(full)).to.deep.equal([
