@@ -11,6 +11,8 @@ const most = 4;
 /** The thesis' byte model (Table 6.6): wire bytes of one keep-alive request, both directions, beside the body. */
 const overheadBytes = 665.36;
 const seconds = 5;
+/** Each is made anew after 100 requests, from another port: enough that every link is filled, few enough that its queue is not. */
+const connections = 48;
 
 /** Requests per second that a link of this rate carries at most, by the thesis' model. */
 export function theoryRps(rateBits: number): number {
@@ -30,8 +32,7 @@ export async function capacity(stage: Stage): Promise<void> {
   await addLbPod(stage, nodes[3]);
   await screen.during('a fourth LB pod starts', router.waitForNextHops(prefix, most, 30_000));
   const url = serviceA.url(2, { path: `/bytes/${bodyBytes}` });
-  const measure = (forSeconds: number) =>
-    client.wrk({ url, connections: 160, threads: 1, seconds: forSeconds });
+  const measure = (forSeconds: number) => client.wrk({ url, connections, threads: 1, seconds: forSeconds });
   const unlimited = await screen.during('unlimited', measure(3));
   const rateBits = chooseRate(unlimited.requestsPerSecond);
   const one = theoryRps(rateBits);

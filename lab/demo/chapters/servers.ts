@@ -17,28 +17,39 @@ function manifestWrittenAtMs({ manifestsDir }: ServiceRole): number {
   return statSync(join(manifestsDir, 'slices.yaml')).mtimeMs - performance.timeOrigin;
 }
 
-async function change(stage: Stage, what: string, pod: LbPod, wanted: number[], act: () => Promise<unknown>) {
+interface Happening {
+  readonly what: string;
+  /** Weights that the kernel has in the end. */
+  readonly weights: readonly number[];
+  act(): Promise<unknown>;
+}
+
+/** Lets it happen and shows what the LB pod made of it; gives the time from the manifest's change to the kernel. */
+async function show(stage: Stage, pod: LbPod, { what, weights: wanted, act }: Happening): Promise<number> {
   const { screen, serviceA } = stage;
   const offset = pod.controller.logText().length;
   await act();
-  const expected = `${[...wanted].sort()}`;
+  const expected = `${wanted.toSorted()}`;
   await screen.during(
     what,
     waitFor(
       `${what} in the kernel of ${pod.name}`,
       async () => {
-        const seen = `${weights(await pod.ipvs()).sort()}`;
+        const seen = `${weights(await pod.ipvs()).toSorted()}`;
         return seen === expected || { notYet: `weights ${seen}, wanted ${expected}` };
       },
       { deadlineMs: 20_000, everyMs: 10 },
     ),
   );
-  const tookMs = performance.now() - manifestWrittenAtMs(serviceA);
+  const inKernelAtMs = performance.now();
+  const lines = await waitFor(`the log line of ${pod.name} about this`, () => {
+    const seen = readLog(pod.controller.logText().slice(offset), ['reload', 'check']);
+    return seen.length > 0 && seen;
+  });
   screen.line(`   ${what}`);
-  for (const line of readLog(pod.controller.logText().slice(offset), ['reload', 'check']))
-    screen.line(`     ${line}`);
+  for (const line of lines) screen.line(`     ${line}`);
   screen.block((await pod.ipvs()).split('\n').slice(3).join('\n'));
-  return tookMs;
+  return inKernelAtMs - manifestWrittenAtMs(serviceA);
 }
 
 export async function servers(stage: Stage): Promise<void> {
@@ -47,27 +58,43 @@ export async function servers(stage: Stage): Promise<void> {
   if (!pod) throw new Error('no LB pod is left to look at');
   screen.title(4, `Server pods of service ${serviceA.name}: 3 → 8 → 2, one unready, one dead`);
   const ones = (count: number) => Array.from({ length: count }, () => 1);
-  await change(stage, 'scaled 3 → 8', pod, ones(8), () => serviceA.setServers(8));
-  await change(stage, 'scaled 8 → 2', pod, ones(2), () => serviceA.setServers(2));
+  const took: number[] = [];
+  const scale = async (from: number, to: number) =>
+    took.push(
+      await show(stage, pod, {
+        what: `scaled ${from} → ${to}`,
+        weights: ones(to),
+        act: () => serviceA.setServers(to),
+      }),
+    );
+  await scale(3, 8);
+  await scale(8, 2);
   const [first, second] = serviceA.servers;
   if (!first || !second) throw new Error('two servers were expected');
-  const unreadyMs = await change(stage, `${first.name} unready: drained, weight 0`, pod, [0, 1], () =>
-    first.setReady('unready'),
-  );
-  const readyMs = await change(stage, `${first.name} ready again`, pod, ones(2), () =>
-    first.setReady('ready'),
+  took.push(
+    await show(stage, pod, {
+      what: `${first.name} unready: drained, weight 0`,
+      weights: [0, 1],
+      act: () => first.setReady('unready'),
+    }),
+    await show(stage, pod, {
+      what: `${first.name} ready again`,
+      weights: ones(2),
+      act: () => first.setReady('ready'),
+    }),
   );
   figures.check(
     'endpoint change → kernel rule',
-    `${ms(unreadyMs)} and ${ms(readyMs)}`,
-    'under 1 s',
-    Math.max(unreadyMs, readyMs) < 1000,
-    '–',
+    took.map(ms).join(', '),
+    'each under 1 s',
+    took.every((each) => each < 1000),
   );
   const diedAtMs = performance.now();
-  await change(stage, `${second.name} dead: keepalived's check takes it out`, pod, ones(1), () =>
-    second.kill(),
-  );
+  await show(stage, pod, {
+    what: `${second.name} dead: keepalived's check takes it out`,
+    weights: ones(1),
+    act: () => second.kill(),
+  });
   const deadMs = performance.now() - diedAtMs;
   figures.check(
     'server dead → out of the rules',
@@ -75,6 +102,6 @@ export async function servers(stage: Stage): Promise<void> {
     'delay_loop 5 s and connect_timeout 5 s: 10 s',
     deadMs < 12_000,
   );
-  await change(stage, `${second.name} back`, pod, ones(2), () => second.restart());
+  await show(stage, pod, { what: `${second.name} back`, weights: ones(2), act: () => second.restart() });
   await serviceA.setServers(3);
 }
