@@ -24,6 +24,32 @@ const englishOnly: Plugin = {
   },
 };
 
+/**
+ * An ES import of node:http evaluates every export of it, and one of them (WebSocket) loads undici: 13 MB of memory.
+ * Taken as an object, what is not used is not loaded.
+ */
+const leanHttp: Plugin = {
+  name: 'lean-http',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?https?$/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path: path.replace('node:', ''), namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** prom-client's push gateway and cluster registry are not used; they load TLS: 10 MB of memory. */
+const metricsOnly: Plugin = {
+  name: 'metrics-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /prom-client\/lib\/(pushgateway|cluster)\.js$/ }, () => ({
+      contents: 'module.exports = undefined;',
+    }));
+  },
+};
+
 export interface Bundled {
   program: string;
   file: string;
@@ -48,7 +74,7 @@ export async function bundle(directory = join(root, 'dist')): Promise<Bundled[]>
       // a native module: it stays beside the bundle in node_modules
       external: ['netlink'],
       banner: { js: banner },
-      plugins: [englishOnly],
+      plugins: [englishOnly, leanHttp, metricsOnly],
       metafile: true,
       logLevel: 'warning',
     });

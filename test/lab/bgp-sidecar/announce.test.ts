@@ -101,6 +101,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   });
 
   it('changes communities and next-hop without touching the sessions', async () => {
+    await pod.lease('yes');
     pod.writeSettings({ ...bgp, communities: ['64512:7', '64512:300'], nextHop: 'podIP' });
     const changed = { ...normal(prefixA), nextHop: podIP, communities: ['64512:300', '64512:7'] };
     await waitForRoutes(peers, [changed]);
@@ -113,6 +114,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   });
 
   it('refuses settings that it cannot use, says so once, and goes on', async () => {
+    await pod.lease('yes');
     pod.writeSettings({ ...bgp, peers: [{ address: bird, peerAS: 65000 }] });
     const line = await waitFor('the refusal', () =>
       pod.log().find(({ event, level }) => event === 'settings' && level === 'error'),
@@ -125,6 +127,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   });
 
   it('takes a peer away and adds it again without resetting the other', async () => {
+    await pod.lease('yes');
     pod.writeSettings({ ...bgp, peers: [{ address: bird }] });
     await waitForRoutes(peers.slice(1), []);
     await waitForRoutes(peers.slice(0, 1), [normal(prefixA)]);
