@@ -7,13 +7,14 @@ describe('node router: routes of a node', () => {
   let site: Site;
   let nodeRouter: Program;
 
-  beforeEach(async () => {
+  before(async () => {
     site = new Site();
     await site.build();
   });
+  after(() => site.close());
   afterEach(async function () {
     if (this.currentTest?.state === 'failed') console.log(site.logs());
-    await site.close();
+    await site.reset();
   });
   const start = async () => {
     nodeRouter = site.startNodeRouter();
