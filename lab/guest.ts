@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { detach } from './kernel/guest.ts';
 import { closeOpenLabs, openLabsNow } from './lab.ts';
+import { logTails } from './log-tails.ts';
 
 const programs: Record<string, string> = { demo: './demo/main.ts', bench: './bench/main.ts' };
 
@@ -19,6 +20,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 try {
   process.exitCode = await main();
+} catch (error) {
+  console.error(`\n${logTails()}\n\n${name} broke off: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
 } finally {
   if (!interrupted) await closeOpenLabs();
 }
