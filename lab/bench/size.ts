@@ -1,0 +1,17 @@
+/** How much is measured. */
+export interface BenchSize {
+  name: 'quick' | 'full';
+  /** Real servers, and changes measured at each. */
+  servers: number[];
+  changes: number;
+  /** LB pods that are started; half of them leave by SIGTERM, half by SIGKILL. */
+  lbPods: number;
+  /** LB pods that vanish with their link. */
+  deadNodes: number;
+  idleSeconds: number;
+}
+
+export const sizes: Record<BenchSize['name'], BenchSize> = {
+  quick: { name: 'quick', servers: [10, 100, 500], changes: 20, lbPods: 10, deadNodes: 1, idleSeconds: 10 },
+  full: { name: 'full', servers: [10, 100, 500], changes: 100, lbPods: 200, deadNodes: 3, idleSeconds: 60 },
+};
