@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { run } from './command.ts';
 
 /** The two ends of a pod's veth. */
@@ -36,4 +37,26 @@ export async function unlimitLink(ends: Ends): Promise<void> {
 async function shapeEnd(netns: string, device: string, tc: string, offloads: 'on' | 'off'): Promise<void> {
   const script = `${tc}\nethtool -K ${device} tso ${offloads} gso ${offloads} gro ${offloads} >/dev/null`;
   await run(['nsenter', `--net=${netns}`, '--', 'sh', '-e', '-c', script]);
+}
+
+export interface LinkUsage {
+  sentBytes: number;
+  sentPackets: number;
+  /** As a wire would count: with preamble, FCS and gap of each packet. */
+  sentWireBytes: number;
+  receivedBytes: number;
+  receivedPackets: number;
+}
+
+/** Counters of eth0 in the network namespace of a process (/proc/PID/net/dev): no program is started for it. */
+export function readLinkUsage(pid: number): LinkUsage {
+  const line = readFileSync(`/proc/${pid}/net/dev`, 'utf8')
+    .split('\n')
+    .find((each) => each.trim().startsWith('eth0:'));
+  if (line === undefined) throw new Error(`process ${pid} has no eth0`);
+  const counters = (line.split(':')[1] ?? '').trim().split(/\s+/).map(Number);
+  const [receivedBytes = 0, receivedPackets = 0] = counters;
+  const [sentBytes = 0, sentPackets = 0] = counters.slice(8);
+  const sentWireBytes = sentBytes + sentPackets * wireOverheadBytes;
+  return { sentBytes, sentPackets, sentWireBytes, receivedBytes, receivedPackets };
 }

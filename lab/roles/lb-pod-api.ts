@@ -1,4 +1,5 @@
 import type { NodeRole, ProcessRole, Role } from '../api.ts';
+import type { LinkUsage } from '../network/links.ts';
 import type { ServiceRole } from './service-api.ts';
 
 export interface LbPodOptions {
@@ -71,6 +72,8 @@ export interface LbPod extends Role {
   /** Both ends of the link by tbf: rate as tc takes it ('2mbit'); offloads off. */
   limitLink(rate: string): Promise<void>;
   unlimitLink(): Promise<void>;
+  /** What passed its link since it was made, also as bytes on a wire: so what one request really cost can be told. */
+  linkUsage(): LinkUsage;
   /** The link to the node: down = cut without a word. */
   setLink(state: 'up' | 'down'): Promise<void>;
 }

@@ -1,16 +1,16 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LbPod, LbPodOptions } from '../api.ts';
 import { Container } from '../containers/container.ts';
 import { MountedConfig } from '../containers/mounted-config.ts';
 import { metricValue, probe } from '../containers/probe.ts';
 import type { LabContext } from '../context.ts';
-import { limitLink, unlimitLink } from '../network/links.ts';
+import { type LinkUsage, limitLink, readLinkUsage, unlimitLink } from '../network/links.ts';
 import { addNamespace, ipBatch } from '../network/namespaces.ts';
 import { podGateway } from '../network/plan.ts';
 import { waitFor } from '../wait.ts';
 import { toYaml } from '../yaml.ts';
 import { lbContainers } from './lb-containers.ts';
+import { type LbDirectories, makeDirectories, readJson } from './lb-directories.ts';
 import { defaultSettings, mergeSettings, withoutNulls } from './lb-settings.ts';
 import { LbPodStatus } from './lb-status.ts';
 import type { Node } from './node.ts';
@@ -36,7 +36,7 @@ export class LabLbPod extends BaseRole implements LbPod {
   state: LbPod['state'] = 'running';
   startedAtMs = 0;
   readonly #options: LbPodOptions;
-  readonly #directories: ReturnType<typeof makeDirectories>;
+  readonly #directories: LbDirectories;
   readonly #config: MountedConfig;
   readonly #templates: MountedConfig;
   readonly #status: LbPodStatus;
@@ -206,6 +206,12 @@ export class LabLbPod extends BaseRole implements LbPod {
     return unlimitLink({ podNetns: this.netns, nodeNetns: this.node.netns, port: this.#port });
   }
 
+  linkUsage(): LinkUsage {
+    const pid = this.controller.pid || this.sidecar.pid;
+    if (pid === 0) throw new Error(`${this.name}: no container runs, so its link cannot be read`);
+    return readLinkUsage(pid);
+  }
+
   setLink(state: 'up' | 'down'): Promise<void> {
     return ipBatch(this.node.namespace, [`link set ${this.#port} ${state}`]);
   }
@@ -223,32 +229,4 @@ function lbPodPlan(name: string, node: Node, address: string) {
     links: [node.podLink(lbPodPort(name), address)],
     ip: [`route add default via ${podGateway(node.index)}`],
   };
-}
-
-function makeDirectories(context: LabContext, pod: { name: string; address: string; service: LabService }) {
-  const base = join(context.stateDir, pod.name);
-  const directories = {
-    settings: join(base, 'settings'),
-    templates: join(base, 'templates'),
-    shared: join(base, 'shared'),
-    manifests: pod.service.manifestsDir,
-    hosts: join(base, 'hosts'),
-  };
-  // The other mounts need a place to be mounted on.
-  for (const inside of ['templates', 'manifests'])
-    mkdirSync(join(directories.settings, inside), { recursive: true });
-  mkdirSync(directories.templates, { recursive: true });
-  mkdirSync(directories.shared);
-  // As an emptyDir: whatever uid a container has, it may write.
-  chmodSync(directories.shared, 0o777);
-  writeFileSync(directories.hosts, `127.0.0.1 localhost\n${pod.address} ${pod.name}\n`);
-  return directories;
-}
-
-function readJson(path: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -85,18 +85,21 @@ describe("the lab's LB pods @both", () => {
   it('a limited link passes what its rate says', async () => {
     const url = service.url(3, { path: '/bytes/100000' });
     await lb.limitLink('8mbit');
-    const started = performance.now();
+    const before = lb.linkUsage();
+    const startedAtMs = performance.now();
     const report = await lab.clients[0]?.requests({
       urls: [url],
-      count: 10,
-      concurrency: 2,
+      count: 30,
+      concurrency: 4,
       timeoutMs: 60_000,
     });
-    const seconds = (performance.now() - started) / 1000;
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    const wireBits = (lb.linkUsage().sentWireBytes - before.sentWireBytes) * 8;
     await lb.unlimitLink();
     expect(report?.failed).to.deep.equal([]);
-    // 10 × 100 kB through 8 Mbit/s take one second; the pod's one link carries them in and out, each its own way.
-    expect(seconds).to.be.greaterThan(0.9);
+    // Thirty bodies of 100 kB and their headers, and never faster than the link: its burst is 16 kB.
+    expect(wireBits).to.be.greaterThan(30 * 100_000 * 8);
+    expect(wireBits / seconds).to.be.lessThan(8_000_000 * 1.1);
   });
 
   it('terminate: both end by SIGTERM with 0, and namespace, manifest and next-hop are gone', async () => {

@@ -1,0 +1,78 @@
+import { Agent, get as httpGet } from 'node:http';
+import type { RequestResult } from './client-api.ts';
+
+export interface Download {
+  bytes: number;
+  finished: Promise<{ bytes: number; complete: boolean; error?: string }>;
+}
+
+// Each connection on a source port of its own: no Agent keeps it.
+export const newConnection = () => new Agent({ keepAlive: false });
+
+/** CLOCK_MONOTONIC: the same in this process and in the lab's, whatever happens to the wall clock. */
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export function request(url: string, timeoutMs: number, agent: Agent): Promise<RequestResult> {
+  const startedAtMs = now();
+  return new Promise((resolve) => {
+    const finish = (part: Partial<RequestResult>) => {
+      clearTimeout(timer);
+      resolve({
+        url,
+        startedAtMs,
+        durationMs: now() - startedAtMs,
+        status: 0,
+        body: '',
+        server: '',
+        from: '',
+        port: 0,
+        ...part,
+      });
+    };
+    const timer = setTimeout(() => {
+      finish({ error: 'timeout' });
+      sent.destroy();
+    }, timeoutMs);
+    const sent = httpGet(url, { agent }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => (body += text));
+      response.on('end', () => {
+        const [, server = '', from = '', port = '0'] = /^(\S+) (\S+) (\d+)\n$/.exec(body) ?? [];
+        finish({ status: response.statusCode ?? 0, body, server, from, port: Number(port) });
+      });
+      response.on('error', (error: NodeJS.ErrnoException) => finish({ error: error.code ?? error.message }));
+    });
+    sent.on('error', (error: NodeJS.ErrnoException) => finish({ error: error.code ?? error.message }));
+  });
+}
+
+/** Reads to the end and compares with what the server said it would send. */
+export function download(url: string): Download {
+  const running: Download = { bytes: 0, finished: Promise.resolve({ bytes: 0, complete: false }) };
+  running.finished = new Promise((resolve) => {
+    const finish = (error?: string) =>
+      resolve({
+        bytes: running.bytes,
+        complete: error === undefined,
+        ...(error === undefined ? {} : { error }),
+      });
+    const sent = httpGet(url, { agent: newConnection() }, (response) => {
+      const wanted = Number(response.headers['content-length'] ?? -1);
+      response.on('data', (chunk: Buffer) => {
+        running.bytes += chunk.length;
+      });
+      response.on('end', () => {
+        const problem =
+          response.statusCode !== 200
+            ? `status ${response.statusCode}`
+            : `${running.bytes} of ${wanted} bytes`;
+        finish(response.statusCode === 200 && running.bytes === wanted ? undefined : problem);
+      });
+      response.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+    });
+    sent.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+  });
+  return running;
+}
