@@ -33,6 +33,9 @@ function send(frame: Buffer): Promise<void> {
 }
 
 input.on('data', (chunk: Buffer) => {
+  const taken = Buffer.alloc(4);
+  taken.writeUInt32BE(chunk.length);
+  void send(encodeFrame(FrameType.taken, 0, taken));
   for (const frame of reader.push(chunk)) take(frame);
 });
 // Without the keeper nobody can end the guest any more; on the host kernel this ends the PID namespace.

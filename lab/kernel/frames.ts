@@ -21,6 +21,8 @@ export const FrameType = {
   end: 9,
   /** keeper → front end: the kernel is gone (JSON { message }). */
   failed: 10,
+  /** agent → keeper: so many bytes (four, big-endian) of the channel were read; see Feed. */
+  taken: 11,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

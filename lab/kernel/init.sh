@@ -26,6 +26,8 @@ if [ "$LAB_KIND" = uml ]; then
   echo 2 2>/dev/null > /proc/sys/kernel/io_uring_disabled || true
   # Unprivileged pid numbers wrap at 32768 otherwise; the tests start and kill thousands of processes.
   echo 4194304 > /proc/sys/kernel/pid_max
+  # Else every new network namespace gets a tunl0, gre0, sit0 … of its own.
+  echo 2 2>/dev/null > /proc/sys/net/core/fb_tunnels_only_for_init_net || true
 fi
 
 if [ -n "$LAB_MODULES" ]; then

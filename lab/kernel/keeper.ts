@@ -6,6 +6,7 @@ import { appendFileSync, createWriteStream, mkdirSync, readFileSync, rmSync } fr
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
+import { createFeed } from './feed.ts';
 import {
   type CommandRequest,
   encodeFrame,
@@ -37,6 +38,7 @@ function note(text: string): void {
 
 const kernel = startKernel();
 const channel = kernel.stdio[3] as Duplex;
+const feed = createFeed((bytes) => channel.write(bytes));
 const server = createServer(accept);
 server.listen(socketPath(runDir));
 const patience = setTimeout(
@@ -77,7 +79,7 @@ channel.on('data', (chunk: Buffer) => {
 channel.on('error', (error) => note(`channel to the guest: ${error.message}`));
 
 function toGuest(frame: Buffer): void {
-  if (guestUp) channel.write(frame);
+  if (guestUp) feed.send(frame);
   else waiting.push(frame);
 }
 
@@ -85,7 +87,11 @@ function fromGuest(frame: Frame): void {
   if (frame.type === FrameType.ready) {
     clearTimeout(patience);
     guestUp = true;
-    for (const early of waiting.splice(0)) channel.write(early);
+    for (const early of waiting.splice(0)) feed.send(early);
+    return;
+  }
+  if (frame.type === FrameType.taken) {
+    feed.taken(frame.payload.readUInt32BE());
     return;
   }
   const isMain = frame.stream === mainStream;

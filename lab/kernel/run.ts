@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { readTerminal } from '../setup/config.ts';
@@ -39,6 +39,13 @@ const interruptDeadlineMs = 10_000;
  * command calls detach() of guest.ts, whose code is then ours. Throws KernelFailure.
  */
 export async function runInKernel(setUp: SetUp, options: RunOptions): Promise<number> {
+  if (await isKernelUp(options.runDir)) {
+    throw new KernelFailure(
+      `a lab is up in ${options.runDir} already; take it down first (npm run lab -- down)`,
+    );
+  }
+  // What a keeper that was killed left.
+  rmSync(socketPath(options.runDir), { force: true });
   startKeeper(setUp, options);
   const front = await connectKeeper(options.runDir, connectDeadlineMs);
   return converse(front, options.runDir, {
@@ -56,7 +63,12 @@ export async function execInKernel(
   options: ExecOptions = {},
 ): Promise<number> {
   const front = await connectKeeper(runDir, 0);
-  const request = { argv, cwd: checkout, env: { ...readTerminal(process.stdout), ...options.env }, main: false };
+  const request = {
+    argv,
+    cwd: checkout,
+    env: { ...readTerminal(process.stdout), ...options.env },
+    main: false,
+  };
   return converse(front, runDir, request, options);
 }
 

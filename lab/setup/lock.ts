@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface Lock {
-  release(): void;
+  /** Resolves when another process can have it. */
+  release(): Promise<void>;
 }
 
 /**
@@ -30,8 +31,13 @@ function tryFlock(file: string, options: string[]): Promise<Lock | undefined> {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     holder.stdin.on('error', () => {});
-    holder.stdout.once('data', () => done({ release: () => holder.stdin.end() }));
-    holder.once('exit', () => done(undefined));
+    const gone = new Promise<void>((ended) => holder.once('exit', () => ended()));
+    const release = () => {
+      holder.stdin.end();
+      return gone;
+    };
+    holder.stdout.once('data', () => done({ release }));
+    void gone.then(() => done(undefined));
     holder.once('error', (error) => refuse(new Error(`cannot lock ${file}: ${error.message}`)));
   });
 }

@@ -27,7 +27,7 @@ export function createRunner(cacheDir: string, print: (text: string) => void): R
         // Asked again step by step: the other set-up, or an earlier step, may have done it.
         for (const step of steps) if (!(await step.isDone())) await runStep(step, cacheDir, print);
       } finally {
-        lock.release();
+        await lock.release();
       }
     },
   };
