@@ -17,6 +17,8 @@ const allLabFiles = 'test/lab/**/*.test.ts';
 interface Counts {
   passed: number;
   failed: number;
+  /** By Ctrl-C: the parts that follow are not begun. */
+  interrupted?: boolean;
 }
 
 interface Part {
@@ -37,6 +39,7 @@ export async function runTests(args: string[]): Promise<number> {
     const counts = await runPart(part, runDir);
     sum.passed += counts.passed;
     sum.failed += counts.failed;
+    if (counts.interrupted === true) break;
   }
   console.log(`\nlogs: ${runDir}`);
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
@@ -87,6 +90,8 @@ function pattern(grep: string | undefined): string[] {
   return grep === undefined ? [] : ['--grep', grep];
 }
 
+const interruptedCode = 130;
+
 async function runPart(part: Part, runDir: string): Promise<Counts> {
   const countsFile = join(runDir, `counts-${part.kernel ?? 'unit'}.json`);
   const command = [
@@ -103,10 +108,10 @@ async function runPart(part: Part, runDir: string): Promise<Counts> {
     const counts: Counts & { finished: boolean } = JSON.parse(readFileSync(countsFile, 'utf8'));
     if (counts.finished && (code === 0 || counts.failed > 0)) return counts;
     console.log(`  ✗ ${part.title}: ended with exit code ${code} before all tests had run`);
-    return { passed: counts.passed, failed: counts.failed + 1 };
+    return { passed: counts.passed, failed: counts.failed + 1, interrupted: code === interruptedCode };
   }
   console.log(`  ✗ ${part.title}: no test ran (exit code ${code})`);
-  return { passed: 0, failed: 1 };
+  return { passed: 0, failed: 1, interrupted: code === interruptedCode };
 }
 
 function runHere(command: string[]): Promise<number> {
