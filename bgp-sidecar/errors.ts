@@ -13,10 +13,6 @@ export const problems = problemTable({
     `the password of peer ${peer} cannot be read from ${file} (${why}): mount the Secret there and let this user read it, or take passwordFile out of the settings`,
   PASSWORD_LENGTH: (peer: string, file: string, bytes: number) =>
     `the password of peer ${peer} in ${file} has ${bytes} bytes: TCP MD5 takes 1 to 80`,
-  PEER_TWICE: (address: string) =>
-    `bgp.peers: ${address} is there twice: each peer needs an address of its own`,
-  PEER_AS: (address: string, peerAS: number, localAS: number) =>
-    `bgp.peers: ${address} has AS ${peerAS}, but only iBGP is spoken: leave peerAS out or set it to localAS (${localAS})`,
   PEER_SELF: (address: string) =>
     `bgp.peers: ${address} is the pod's own address: a router-id equal to the peer's; name the reflector's address`,
   PREFIX_REFUSED: (prefix: string, why: string) =>

@@ -45,7 +45,7 @@ export function createSidecar(parts: SidecarParts): Sidecar {
   let state = startAnnouncing(usualLastResortMs);
   let settings: Settings | undefined;
   let wake: NodeJS.Timeout | undefined;
-  let torn = '';
+  let torn = false;
   let refusedPrefixes = '';
   let lastTurnMs = nowMs();
   const report = createSessionReport(log);
@@ -134,12 +134,11 @@ export function createSidecar(parts: SidecarParts): Sidecar {
       return lastTurnMs;
     },
     onLease(reading) {
-      const why = reading.state === 'torn' ? reading.why : '';
-      if (why !== '' && why !== torn) {
+      if (reading.state === 'torn' && !torn) {
         metrics.leaseTorn.inc();
-        log.warn('lease', {}, problems.LEASE_TORN(why).message);
+        log.warn('lease', {}, problems.LEASE_TORN(reading.why).message);
       }
-      torn = why;
+      torn = reading.state === 'torn';
       handle({ type: 'lease', reading });
     },
     onSettings(given) {

@@ -69,7 +69,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
 
   it('makes a prefix whose lease lapsed a last resort, withdraws it in the end, and takes a new lease', async () => {
     await pod.lease('yes', { lengthMs: 2_000 });
-    pod.silence();
+    await pod.silence();
     await waitForRoutes(peers, [lastResort(prefixA)]);
     await waitFor('the state to follow', () => pod.state().prefixes[prefixA] === 'last-resort');
     await waitForRoutes(peers, []);
@@ -80,7 +80,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   it('leaves a prefix withdrawn when the last word was no', async () => {
     await pod.lease('no', { lengthMs: 1_000 });
     await waitForRoutes(peers, []);
-    pod.silence();
+    await pod.silence();
     const before = pod.state().writtenAtMs;
     await waitFor('the lease to lapse', () => pod.state().writtenAtMs > before + 2_000);
     await waitForRoutes(peers, []);
@@ -90,7 +90,7 @@ describe('bgp-sidecar with a BIRD and a GoBGP reflector', function () {
   it('keeps to the last valid lease while the file is torn, and says so once', async () => {
     await pod.lease('yes', { lengthMs: 15_000 });
     await waitForRoutes(peers, [normal(prefixA)]);
-    pod.silence();
+    await pod.silence();
     writeFileSync(pod.leaseFile, '{"version": 1, "announ');
     await waitFor('the tear to be told', () => pod.log().some(({ event }) => event === 'lease'));
     await waitForRoutes(peers, [normal(prefixA)]);

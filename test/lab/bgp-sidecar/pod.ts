@@ -16,7 +16,7 @@ export interface Pod {
   /** Writes the lease now, and each half second from now on until another word or `silence`. */
   lease(word: 'yes' | 'no', options?: { prefixes?: string[]; lengthMs?: number }): Promise<void>;
   /** The controller dies: nobody renews the lease. */
-  silence(): void;
+  silence(): Promise<void>;
   leaseFile: string;
   state(): SpeakerState;
   health(path: string): Promise<{ status: number; body: string }>;
@@ -46,6 +46,7 @@ export function startPod(segment: Segment, { bgp, secrets = {} }: PodOptions): P
   for (const above of [segment.directory, home]) chownSync(above, user, user);
   for (const [name, text] of Object.entries(secrets)) writeFileSync(join(home, name), text);
   let renewal: NodeJS.Timeout | undefined;
+  let written: Promise<void> = Promise.resolve();
 
   const pod: Omit<Pod, 'program'> = {
     leaseFile: join(shared, 'lease.json'),
@@ -58,12 +59,17 @@ export function startPod(segment: Segment, { bgp, secrets = {} }: PodOptions): P
       writeFileSync(settings, JSON.stringify(all));
     },
     async lease(word, { prefixes = [prefixA], lengthMs = 60_000 } = {}) {
-      clearInterval(renewal);
+      await pod.silence();
       const write = () => writeLease(pod.leaseFile, makeLease(word === 'yes', prefixes, lengthMs));
       await write();
-      renewal = setInterval(() => void write().catch(() => undefined), 500);
+      renewal = setInterval(() => {
+        written = write().catch(() => undefined);
+      }, 500);
     },
-    silence: () => clearInterval(renewal),
+    async silence() {
+      clearInterval(renewal);
+      await written;
+    },
     state: () => JSON.parse(readFileSync(join(shared, 'bgp-state.json'), 'utf8')) as SpeakerState,
     async health(path) {
       const words = ['curl', '-s', '-m', '5', '-w', '\n%{http_code}', `http://${podIP}:9441${path}`];
