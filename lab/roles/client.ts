@@ -148,6 +148,11 @@ function clientPlan(context: LabContext, index: number) {
     links: [clientLink(context, name, 'eth0', address)],
     ip: [`route add default via ${clientLan.router}`],
     // wrk and the agent open thousands of connections to one address.
-    sysctls: { 'net.ipv4.ip_local_port_range': '1024 65535', 'net.ipv4.tcp_tw_reuse': 1 },
+    sysctls: {
+      'net.ipv4.ip_local_port_range': '1024 65535',
+      'net.ipv4.tcp_tw_reuse': 1,
+      // A retransmission would change the socket's hash, which nodes go by as no node does that is another machine.
+      'net.core.txrehash': 0,
+    },
   };
 }

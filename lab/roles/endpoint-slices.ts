@@ -19,7 +19,7 @@ export function serviceManifest(service: ServiceFacts): string {
       type: 'ClusterIP',
       selector: { app: service.name },
       ports: service.ports.map((port) => ({
-        ...(port.name === undefined ? {} : { name: port.name }),
+        ...(portName(port) === '' ? {} : { name: portName(port) }),
         protocol: port.protocol ?? 'TCP',
         port: port.port,
         targetPort: port.targetPort,
@@ -51,7 +51,7 @@ export function slicesManifest(
         },
         addressType: 'IPv4',
         ports: service.ports.map((port) => ({
-          name: port.name ?? '',
+          name: portName(port),
           protocol: port.protocol ?? 'TCP',
           port: targetPortNumber(service, port),
         })),
@@ -62,6 +62,11 @@ export function slicesManifest(
     );
   }
   return slices.join('---\n');
+}
+
+/** A name of its own for every port, since Kubernetes wants one as soon as there are two; '' is a port without. */
+function portName({ name, protocol = 'TCP', port }: ServicePort): string {
+  return name ?? `${protocol.toLowerCase()}-${port}`;
 }
 
 export function targetPortNumber(

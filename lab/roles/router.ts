@@ -81,6 +81,17 @@ export class Router extends BaseRole implements RouterRole {
   }
 }
 
+/**
+ * The 5-tuple as a router reads it from the packet. Policy 1 means the same, but takes the hash that the sending socket
+ * left in the skb where there is one (net/ipv4/route.c, fib_multipath_hash: "if we already have L4 hash present"), and
+ * between namespaces of one kernel there is: it is the same at router and node, whatever their seeds, and another after
+ * a retransmission. 0x37: addresses, protocol and ports (Documentation/networking/ip-sysctl.rst).
+ */
+const hashOfPackets = {
+  'net.ipv4.fib_multipath_hash_policy': 3,
+  'net.ipv4.fib_multipath_hash_fields': 0x37,
+};
+
 function routerPlan(context: LabContext) {
   return {
     kind: 'router' as const,
@@ -92,6 +103,6 @@ function routerPlan(context: LabContext) {
     ],
     // So that an LB pod may also announce its own address as next-hop.
     ip: podRoutes(),
-    sysctls: { 'net.ipv4.ip_forward': 1, 'net.ipv4.fib_multipath_hash_policy': 1 },
+    sysctls: { 'net.ipv4.ip_forward': 1, ...hashOfPackets },
   };
 }

@@ -1,6 +1,7 @@
 import type { NodeRole, ProcessRole, Role } from '../api.ts';
 
 export interface ServicePort {
+  /** Default: as `tcp-80`; '' is a port without a name, which Kubernetes takes only where it is the only one. */
   name?: string;
   protocol?: 'TCP' | 'UDP';
   port: number;
