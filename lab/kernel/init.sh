@@ -110,7 +110,7 @@ fi
 export PATH="$LAB_CHECKOUT/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export HOME=/root LANG=C.UTF-8 NODE_COMPILE_CACHE="$LAB_CACHE/compile-cache" UV_USE_IO_URING=0
 export LAB_KERNEL LAB_RUN
-ulimit -n 65536 || true
+ulimit -n 65536 2>/dev/null || true
 cd "$LAB_CHECKOUT"
 say "ready"
 node lab/kernel/agent.ts </dev/null &

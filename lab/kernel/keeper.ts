@@ -2,10 +2,11 @@
 // and their output between front ends (a unix socket in RUNDIR) and the agent in the guest, and ends it when the
 // lab's own command ends, when its front end is gone without having been told to keep it, or when asked to.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
+import { openConsole } from './console.ts';
 import { createFeed } from './feed.ts';
 import {
   type CommandRequest,
@@ -22,9 +23,9 @@ const runDir = process.argv[2] ?? '';
 const launch: Launch = JSON.parse(readFileSync(join(runDir, 'boot', 'launch.json'), 'utf8'));
 const startDeadlineMs = 60_000;
 const stopDeadlineMs = 10_000;
+const frontDeadlineMs = 15_000;
 
 const fronts = new Map<number, Socket>();
-const consoleTail: string[] = [];
 let nextStream = 1;
 let mainStream = 0;
 let mainDetached = false;
@@ -36,6 +37,7 @@ function note(text: string): void {
   appendFileSync(join(runDir, 'keeper.log'), `${new Date().toISOString()} ${text}\n`);
 }
 
+const guestConsole = openConsole(join(runDir, 'console.log'), () => fail(guestConsole.panic() ?? ''));
 const kernel = startKernel();
 const channel = kernel.stdio[3] as Duplex;
 const feed = createFeed((bytes) => channel.write(bytes));
@@ -45,31 +47,21 @@ const patience = setTimeout(
   () => fail(`the guest did not come up within ${startDeadlineMs / 1000} s`),
   startDeadlineMs,
 );
+// The front end may have died before it could connect.
+setTimeout(() => {
+  if (mainStream === 0) endKernel('no front end asked for anything');
+}, frontDeadlineMs).unref();
 
 function startKernel(): ChildProcess {
   mkdirSync(join(runDir, 'boot', 'memory'), { recursive: true });
   const [program = '', ...args] = launch.argv;
   const child = spawn(program, args, { env: launch.env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-  const log = createWriteStream(join(runDir, 'console.log'), { flags: 'a' });
-  for (const stream of [child.stdout, child.stderr] as Readable[]) {
-    stream.on('data', (chunk: Buffer) => {
-      log.write(chunk);
-      watchConsole(chunk.toString());
-    });
-  }
+  for (const stream of [child.stdout, child.stderr] as Readable[]) stream.on('data', guestConsole.take);
   child.on('error', (error) => fail(`${program} does not start: ${error.message}`));
   child.on('exit', (code, signal) => {
-    if (!ending) fail(`the kernel ended by itself (${signal ?? `exit code ${code}`})`);
+    fail(guestConsole.panic() ?? `the kernel ended by itself (${signal ?? `exit code ${code}`})`);
   });
   return child;
-}
-
-function watchConsole(text: string): void {
-  consoleTail.push(...text.split(/\r?\n/).filter((line) => line.trim() !== ''));
-  consoleTail.splice(0, consoleTail.length - 40);
-  const panic = consoleTail.findIndex((line) => line.includes('Kernel panic'));
-  // A little later the rest of the report is on the console too.
-  if (panic >= 0 && !ending) setTimeout(() => fail(`the kernel panicked: ${consoleTail[panic]}`), 200);
 }
 
 const guestReader = new FrameReader();
@@ -139,7 +131,7 @@ function endPolitely(): void {
 
 function fail(why: string): void {
   if (ending) return;
-  const message = `${why}\nLast lines of ${join(runDir, 'console.log')}:\n${consoleTail.slice(-15).join('\n')}`;
+  const message = `${why}\nLast lines of ${join(runDir, 'console.log')}:\n${guestConsole.lastLines()}`;
   for (const front of fronts.values()) front.write(encodeJson(FrameType.failed, 0, { message }));
   endKernel(why);
 }

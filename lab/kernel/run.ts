@@ -4,7 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { readTerminal } from '../setup/config.ts';
 import type { SetUp } from '../setup/types.ts';
-import { type CommandRequest, encodeFrame, encodeJson, FrameReader, FrameType } from './frames.ts';
+import { converse, type ExecOptions } from './conversation.ts';
+import { KernelFailure } from './failure.ts';
+import { encodeFrame, FrameType } from './frames.ts';
 import { planLaunch } from './launch.ts';
 import { checkout, forgetSocketPath, socketPath } from './places.ts';
 
@@ -17,21 +19,10 @@ export interface RunOptions {
   memoryMiB?: number;
 }
 
-export interface ExecOptions {
-  env?: Record<string, string>;
-  /** Where the command's stdin comes from; none by default. */
-  stdin?: NodeJS.ReadableStream;
-  stdout?: NodeJS.WritableStream;
-  stderr?: NodeJS.WritableStream;
-  /** Ends the command as Ctrl-C does. */
-  abort?: AbortSignal;
-}
-
-/** The kernel ended under the lab: a panic, a guest that did not come up. */
-export class KernelFailure extends Error {}
+export type { ExecOptions };
+export { KernelFailure };
 
 const connectDeadlineMs = 10_000;
-const interruptDeadlineMs = 10_000;
 
 /**
  * Starts the chosen kernel, runs the command in it with its output on ours, and gives its exit code. The kernel
@@ -122,79 +113,4 @@ async function connectKeeper(runDir: string, patienceMs: number): Promise<Socket
   throw new KernelFailure(
     `no lab is up in ${runDir}${last.trim() === '' ? '' : `; the end of ${log}:\n${last}`}`,
   );
-}
-
-async function converse(
-  front: Socket,
-  runDir: string,
-  request: CommandRequest,
-  options: ExecOptions = {},
-): Promise<number> {
-  const stdout = options.stdout ?? process.stdout;
-  const stderr = options.stderr ?? process.stderr;
-  const reader = new FrameReader();
-  const interrupts = passInterrupts(front, options.abort);
-  let code: number | undefined;
-  let failure: string | undefined;
-  front.on('data', (chunk: Buffer) => {
-    for (const frame of reader.push(chunk)) {
-      if (frame.type === FrameType.stdout) pour(stdout, frame.payload, front);
-      else if (frame.type === FrameType.stderr) pour(stderr, frame.payload, front);
-      else if (frame.type === FrameType.failed) failure = JSON.parse(frame.payload.toString()).message;
-      else if (frame.type === FrameType.exit || frame.type === FrameType.detach) {
-        code = JSON.parse(frame.payload.toString()).code;
-        // The keeper closes after the command that the kernel was started for; else it is ours to leave.
-        if (!request.main || frame.type === FrameType.detach) front.end();
-      }
-    }
-  });
-  front.on('error', () => {});
-  front.write(encodeJson(FrameType.run, 0, request));
-  sendStdin(front, options.stdin);
-  await new Promise((gone) => front.once('close', gone));
-  interrupts.stop();
-  if (failure !== undefined) throw new KernelFailure(`the lab's kernel failed: ${failure}`);
-  if (code === undefined && interrupts.count > 0) return 130;
-  if (code === undefined)
-    throw new KernelFailure(
-      `the lab in ${runDir} ended before the command did; see ${join(runDir, 'keeper.log')}`,
-    );
-  return code;
-}
-
-/** A reader that is slow (a pager) slows the command down instead of filling our memory. */
-function pour(target: NodeJS.WritableStream, bytes: Buffer, front: Socket): void {
-  if (target.write(bytes)) return;
-  front.pause();
-  target.once('drain', () => front.resume());
-}
-
-function sendStdin(front: Socket, stdin: NodeJS.ReadableStream | undefined): void {
-  if (stdin === undefined) return void front.write(encodeFrame(FrameType.stdin, 0));
-  stdin.on('data', (chunk: Buffer | string) => front.write(encodeFrame(FrameType.stdin, 0, chunk)));
-  stdin.on('end', () => front.write(encodeFrame(FrameType.stdin, 0)));
-  front.once('close', () => {
-    if ('unref' in stdin) (stdin.unref as () => void)();
-    stdin.pause();
-  });
-}
-
-/** First Ctrl-C: the command gets SIGINT and ten seconds. Second, or too late: the connection, and so the kernel. */
-function passInterrupts(front: Socket, abort: AbortSignal | undefined): { count: number; stop(): void } {
-  const state = { count: 0, stop };
-  let timer: NodeJS.Timeout | undefined;
-  const interrupt = () => {
-    if (state.count++ > 0) return void front.destroy();
-    front.write(encodeFrame(FrameType.signal, 0, 'SIGINT'));
-    timer = setTimeout(() => front.destroy(), interruptDeadlineMs);
-  };
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, interrupt);
-  abort?.addEventListener('abort', interrupt, { once: true });
-  function stop(): void {
-    clearTimeout(timer);
-    for (const signal of signals) process.off(signal, interrupt);
-    abort?.removeEventListener('abort', interrupt);
-  }
-  return state;
 }

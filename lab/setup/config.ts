@@ -1,6 +1,8 @@
 // The only reader of the environment in lab/setup and lab/kernel.
+
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { SetUpFailure } from './failure.ts';
 import { type KernelName, kernelNames } from './types.ts';
 
 /** Everything that set-up makes: outside the checkout, shared by all checkouts. */
@@ -16,7 +18,9 @@ export function readWantedKernel(environment = process.env): KernelName | undefi
   if (text === '') return undefined;
   const name = kernelNames.find((known) => known === text);
   if (name === undefined)
-    throw new Error(`LAB_KERNEL=${text}: there is no such kernel; accepted are ${kernelNames.join(', ')}`);
+    throw new SetUpFailure(
+      `LAB_KERNEL=${text}: there is no such kernel; accepted are ${kernelNames.join(', ')}`,
+    );
   return name;
 }
 

@@ -1,3 +1,4 @@
+import { SetUpFailure } from './failure.ts';
 import type { KernelName } from './types.ts';
 
 export interface Situation {
@@ -17,7 +18,7 @@ export function chooseKernel({ wanted, hostLacks, latestIsBuilt, prefer }: Situa
 } {
   const lacking = `this machine's own kernel lacks ${hostLacks.join(', ')}`;
   if (wanted === 'host' && hostLacks.length > 0) {
-    throw new Error(
+    throw new SetUpFailure(
       `LAB_KERNEL=host: ${lacking}; leave LAB_KERNEL out and the lab brings a kernel of its own`,
     );
   }

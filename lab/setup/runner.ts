@@ -1,11 +1,9 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SetUpFailure } from './failure.ts';
 import { takeLock } from './lock.ts';
 import { openTools } from './tools.ts';
 import type { Step } from './types.ts';
-
-/** A step did not succeed; the message says which, why and what to do. */
-export class SetUpFailure extends Error {}
 
 export interface Runner {
   /** Runs what is not done yet. Throws SetUpFailure. */

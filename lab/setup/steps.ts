@@ -10,7 +10,7 @@ import { rootFolder, rootStep } from './root.ts';
 import { createRunner } from './runner.ts';
 import type { KernelChoice, KernelName, SetUp, Step } from './types.ts';
 
-export { SetUpFailure } from './runner.ts';
+export { SetUpFailure } from './failure.ts';
 export type { KernelChoice, KernelName, SetUp } from './types.ts';
 
 export interface Wanted {
