@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint, NodeRole, ProcessRole, ServerPod } from '../api.ts';
 import type { LabContext } from '../context.ts';
 import { inNamespace } from '../network/command.ts';
@@ -69,8 +70,9 @@ export class Server extends BaseRole implements ServerPod {
     this.#nginx.signal('SIGQUIT');
   }
 
-  async terminate(): Promise<void> {
+  async terminate({ preStopSeconds = 0 }: { preStopSeconds?: number } = {}): Promise<void> {
     await this.markTerminating({ serving: true });
+    if (preStopSeconds > 0) await sleep(preStopSeconds * 1000);
     this.quit();
     await this.#nginx.exited;
     await this.remove();

@@ -38,8 +38,8 @@ export interface ServerPod extends Role {
   readonly endpoint: Endpoint;
   /** Its readiness in the EndpointSlice; the program goes on. */
   setReady(state: 'ready' | 'unready'): Promise<void>;
-  /** As a kubelet does: terminating in the slice (still serving), SIGQUIT to nginx (graceful), gone from the slice when it has ended. */
-  terminate(): Promise<void>;
+  /** As a kubelet does: terminating in the slice (still serving), SIGQUIT to nginx (graceful), gone from the slice when it has ended. `preStopSeconds` (default 0): how long it goes on accepting before SIGQUIT, as by a preStop hook. */
+  terminate(options?: { preStopSeconds?: number }): Promise<void>;
   /** Terminating in the slice only. */
   markTerminating(condition: { serving: boolean }): Promise<void>;
   /** SIGQUIT to nginx: it closes its listener and finishes what is in flight. The slice is not touched. */
@@ -62,7 +62,10 @@ export interface ServiceRole {
   readonly manifestsDir: string;
   /** `http://<the nth address of the first prefix, from 1>:<first TCP port>/`. */
   url(nth?: number, options?: { port?: number; path?: string; prefix?: string }): string;
-  /** Brings up or removes servers (newest first) until there are n; new ones are spread over the nodes. */
+  /**
+   * Brings up or removes servers (newest first) until there are n; new ones are spread over the nodes. Those removed
+   * leave the slices in one change and are killed at once: requests in flight break. See ServerPod.terminate.
+   */
   setServers(count: number): Promise<ServerPod[]>;
   addServer(node?: NodeRole): Promise<ServerPod>;
   /** Changes the Service's ports, and the servers' listeners with them. */
