@@ -72,6 +72,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let accepted: Configuration | undefined;
   let stopping = false;
   let plan: Plan | undefined;
+  /** The mark rules of a plan have been made once: without them a verified virtual service gets no packet. */
+  let served = false;
   let checkedOut: ReadonlySet<string> = new Set();
   const tellProblems = createTeller((text) => log.error('refused', {}, text));
   const tellNotes = createTeller((text) => log.warn('endpoints', {}, text));
@@ -124,7 +126,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const kernelMs = await kernel.hold(nameOf(configuration), next.wanted, patience);
     const rulesAtMs = nowMs();
     const { unmatched } = configuration.settings.vip;
-    if (!kernel.fault()) await network.ensure(next.keptPrefixes, next.virtualServices, unmatched);
+    if (!kernel.fault()) {
+      await network.ensure(next.keptPrefixes, next.virtualServices, unmatched);
+      served = true;
+    }
     return { kernelMs, rulesMs: nowMs() - rulesAtMs };
   }
 
@@ -192,7 +197,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       serviceWatch.remind(nameOf(inForce));
       await renewLease(inForce);
     },
-    notReady: () => kernel.fault() ?? network.fault(),
+    notReady: () =>
+      kernel.fault() ?? network.fault() ?? (served ? undefined : 'the packet rules are not made yet'),
     get settings() {
       return accepted?.settings;
     },

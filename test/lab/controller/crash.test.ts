@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { type Load, waitFor } from '../../../lab/lab.ts';
 import { readIpvs } from './ipvs-table.ts';
+import { readMarks } from './mark-rules.ts';
 import { keepalivedPids, logLength, logLines, openStation, prefix, type Station } from './station.ts';
 
 const deadlineMs = 40_000;
@@ -95,7 +96,8 @@ describe('crashes of the controller and of keepalived @both', () => {
       await waitFor('a lease of the new controller', () => leases.count() > 1, { deadlineMs });
       expect(leases.stop(), 'leases that say no').to.deep.equal([]);
       expect(pod.controller.restarts).to.equal(restarts + 1);
-      expect(await readMarks(pod)).to.equal(marks);
+      expect(await readMarks(pod)).to.deep.equal(marks);
+      expect(marks).to.deep.equal({ 'TCP/80': 1, 'TCP/81': 2 });
       const faults = logLines(pod, from).filter((line) => line.level === 'error');
       expect(faults.map((line) => line.msg)).to.deep.equal([]);
       await service.servers[2]?.setReady('ready');
@@ -204,15 +206,6 @@ describe('crashes of the controller and of keepalived @both', () => {
     expect(told.at(-1)?.msg).to.match(/keepalived/);
   });
 });
-
-/** What gives a packet its mark. */
-async function readMarks(pod: Station['pod']): Promise<string> {
-  return pod.exec([
-    'sh',
-    '-c',
-    'nft list chain ip portable_lb marks 2>/dev/null || iptables-legacy -t mangle -S',
-  ]);
-}
 
 /** Every lease that is written from now on: those that say no, and how many there were. */
 function watchLease({ pod }: Station): { count(): number; stop(): string[] } {

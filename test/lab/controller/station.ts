@@ -1,5 +1,5 @@
 /** One LB pod on one node with a client in front of it and servers behind: what most tests of the controller need. */
-import type { ClientRole, NodeRole, RouterRole, ServiceOptions } from '../../../lab/api.ts';
+import type { ClientRole, LbPodOptions, NodeRole, RouterRole, ServiceOptions } from '../../../lab/api.ts';
 import { type DataCentre, openLab } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
 import type { LabService } from '../../../lab/roles/service.ts';
@@ -22,6 +22,8 @@ export interface StationOptions {
   settings?: Record<string, unknown>;
   /** static (default): the router's and the node's routes are set by hand, nobody announces; announced: the whole chain, one reflector. */
   routes?: 'static' | 'announced';
+  ready?: 'awaited' | 'not awaited';
+  lbPod?: Omit<LbPodOptions, 'service' | 'node'>;
 }
 
 export async function openStation(options: StationOptions = {}): Promise<Station> {
@@ -37,7 +39,7 @@ export async function openStation(options: StationOptions = {}): Promise<Station
 
 async function build(
   lab: DataCentre,
-  { ports, namedPorts, servers = 3, settings = {}, routes }: StationOptions & { routes: string },
+  { ports, namedPorts, servers = 3, settings = {}, routes, ready, lbPod }: StationOptions,
 ): Promise<Station> {
   const [client, router, node] = await Promise.all([
     lab.addClient(),
@@ -53,14 +55,14 @@ async function build(
     settings: { ...(routes === 'static' ? { bgp: null } : {}), ...settings },
   }) as LabService;
   const [pod] = await Promise.all([
-    lab.addLbPod({ service, node }) as Promise<LabLbPod>,
+    lab.addLbPod({ ...lbPod, service, node }) as Promise<LabLbPod>,
     service.setServers(servers),
   ]);
   if (routes === 'static') {
     await router.exec(['ip', 'route', 'add', prefix, 'via', node.address]);
     await node.exec(['ip', 'route', 'add', prefix, 'via', pod.address]);
   }
-  await pod.ready(40_000);
+  if (ready !== 'not awaited') await pod.ready(40_000);
   if (routes === 'announced') await router.waitForNextHops(prefix, [node.address], 40_000);
   return { lab, client, router, node, service, pod };
 }

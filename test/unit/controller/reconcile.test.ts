@@ -134,6 +134,16 @@ describe('reconcile', () => {
     expect(leases[0]).to.include({ snapshotSeen: true });
   });
 
+  it('is ready only when the mark rules are made too', async () => {
+    const { reconciler } = setUp();
+    reconciler.offerConfiguration(configuration());
+    await reconciler.turn();
+    expect(reconciler.notReady()).to.equal('the packet rules are not made yet');
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    expect(reconciler.notReady()).to.equal(undefined);
+  });
+
   it('says no at once where it has to stop before the first plan', async () => {
     const { reconciler, leases } = setUp({ inheritsRules: true });
     reconciler.offerConfiguration(configuration());
