@@ -12,7 +12,6 @@ import { createSettingsSource, type WatchedSettings } from './watch/settings.ts'
 import type { EndpointSource } from './watch/source.ts';
 
 export interface Inputs {
-  readonly firstSettings: Promise<Settings>;
   stop(): Promise<void>;
 }
 
@@ -26,7 +25,6 @@ export async function watchInputs(config: Config, log: Logger, handlers: InputHa
   let sourceKey = '';
   let switching: Promise<void> = Promise.resolve();
   const tell = createTeller((text) => log.error('settings', {}, text));
-  const first = Promise.withResolvers<Settings>();
 
   /** Another Service or another directory needs another source; the old one's last snapshot stays until it speaks. */
   const followEndpoints = async ({ service, endpoints }: Settings) => {
@@ -45,7 +43,6 @@ export async function watchInputs(config: Config, log: Logger, handlers: InputHa
       const templates = compileTemplates(templateSources(watched.templates, config.templatesDirectory));
       tell([]);
       handlers.onConfiguration({ settings: watched.settings, templates });
-      first.resolve(watched.settings);
       switching = switching
         .then(() => followEndpoints(watched.settings))
         .catch((error: Error) => log.error('endpoints', { error }, error.message));
@@ -60,7 +57,6 @@ export async function watchInputs(config: Config, log: Logger, handlers: InputHa
   });
   await settings.start(onChange, (problems) => tell(problems.map((problem) => problem.message)));
   return {
-    firstSettings: first.promise,
     async stop() {
       await settings.stop();
       await switching;

@@ -1,10 +1,10 @@
 /** Wires the controller: inputs → loop → keepalived and kernel; signals, health and metrics. */
 import { monotonicMs } from '../common/clock.ts';
-import { serveHealth } from '../common/http.ts';
 import { createLogger } from '../common/log.ts';
 import { check } from './check.ts';
 import { type Config, readConfig } from './config.ts';
 import { drain } from './drain.ts';
+import { createHealth } from './health.ts';
 import { watchInputs } from './inputs.ts';
 import { startLoop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
@@ -44,8 +44,18 @@ async function run(config: Config): Promise<number> {
       log.error('turn', { error }, `this turn failed, the next comes: ${(error as Error).message}`),
   });
   wake = () => loop.trigger();
+  const health = createHealth(
+    {
+      address: config.podIP,
+      live: () => whyStuck(monotonicMs() - loop.turnedAtMs),
+      ready: () => reconciler.notReady(),
+      metrics: () => metrics.registry.metrics(),
+    },
+    log,
+  );
   const inputs = await watchInputs(config, log, {
     onConfiguration(configuration) {
+      health.follow(configuration.settings.health.controllerPort);
       reconciler.offerConfiguration(configuration);
       loop.trigger();
     },
@@ -57,18 +67,6 @@ async function run(config: Config): Promise<number> {
   });
   const observing = new AbortController();
   void observe({ ipvs, keepalived, metrics, log }, observing.signal);
-  const health = inputs.firstSettings
-    .then((settings) =>
-      serveHealth({
-        address: config.podIP,
-        port: settings.health.controllerPort,
-        live: () => whyStuck(monotonicMs() - loop.turnedAtMs),
-        ready: () => reconciler.notReady(),
-        metrics: () => metrics.registry.metrics(),
-      }),
-    )
-    .catch((problem: Error) => log.error('health', {}, problem.message));
-
   await asked;
   const drainSeconds = reconciler.settings?.drain.seconds ?? 0;
   log.info(
@@ -90,7 +88,7 @@ async function run(config: Config): Promise<number> {
   await inputs.stop();
   await loop.stop();
   await keepalived.stop();
-  void Promise.race([health, undefined]).then((server) => server?.close());
+  await health.close();
   return 0;
 }
 

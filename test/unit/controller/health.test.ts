@@ -1,0 +1,70 @@
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { createHealth } from '../../../controller/health.ts';
+
+const told: string[] = [];
+const tell = (_event: string, _fields: object, text: string) => void told.push(text);
+const log = { debug: tell, info: tell, warn: tell, error: tell, child: () => log };
+const options = {
+  address: '127.0.0.1',
+  live: () => undefined,
+  ready: () => 'FWM 1 is missing',
+  metrics: async () => 'a 1\n',
+};
+
+/** A port that is free at the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function ask(port: number): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  return answer ? `${answer.status} ${(await answer.text()).trim()}` : 'nobody';
+}
+
+describe('health', () => {
+  it('follows the port of the settings, and leaves the former one', async () => {
+    const health = createHealth(options, log);
+    const [first, second] = [await freePort(), await freePort()];
+    health.follow(first);
+    health.follow(second);
+    await health.close();
+    expect(told).to.deep.equal([]);
+    const again = createHealth(options, log);
+    again.follow(first);
+    again.follow(first);
+    again.follow(second);
+    await new Promise((resolve) => setImmediate(resolve));
+    let seen = await ask(second);
+    for (const deadlineMs = performance.now() + 5000; seen === 'nobody' && performance.now() < deadlineMs; )
+      seen = await ask(second);
+    expect(seen).to.equal('503 FWM 1 is missing');
+    expect(await ask(first)).to.equal('nobody');
+    await again.close();
+    expect(await ask(second)).to.equal('nobody');
+  });
+
+  it('tells a port that is taken, and keeps the one it has', async () => {
+    const health = createHealth(options, log);
+    const port = await freePort();
+    health.follow(port);
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    health.follow((taken.address() as { port: number }).port);
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        if (told.length === 0) return;
+        clearInterval(timer);
+        resolve();
+      }, 5);
+    });
+    expect(told[0]).to.match(/health and metrics cannot listen on 127\.0\.0\.1/);
+    expect(await ask(port)).to.equal('503 FWM 1 is missing');
+    await health.close();
+    taken.close();
+  });
+});
