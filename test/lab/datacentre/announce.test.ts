@@ -9,7 +9,7 @@ import { addLbPods, deadlineMs, nodesOf, openSite, prefix, type Site, untilRoute
 const prefixB = '198.51.100.0/29';
 
 describe('announce: LB pods become next-hops', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let site: Site;
   let serviceB: LabService;
   let podsB: LabLbPod[];

@@ -32,7 +32,7 @@ function randomNumbers(from: number): () => number {
 }
 
 describe(`churn: LB pods start, stop and die under new connections (seed ${seed})`, function () {
-  this.timeout(400_000);
+  this.timeout(600_000);
   let site: Site;
   const random = randomNumbers(seed);
 

@@ -22,7 +22,7 @@ import {
 const holdSeconds = 3;
 
 describe('death: each process of an LB pod in turn', function () {
-  this.timeout(200_000);
+  this.timeout(600_000);
   let site: Site;
   let first: LabLbPod;
   let second: LabLbPod;

@@ -24,7 +24,7 @@ const drainSeconds = 4;
 const pinned = '203.0.113.7';
 
 describe('drain: an LB pod leaves by SIGTERM', function () {
-  this.timeout(200_000);
+  this.timeout(600_000);
   let site: Site;
   /** Never leaves, so that there is always a route. */
   let stays: LabLbPod;

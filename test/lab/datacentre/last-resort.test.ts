@@ -18,7 +18,7 @@ const leaseSeconds = 4;
 const lastResortSeconds = 8;
 
 describe('last resort: controllers that are dead or stuck', function () {
-  this.timeout(200_000);
+  this.timeout(600_000);
   let site: Site;
 
   before(async () => {

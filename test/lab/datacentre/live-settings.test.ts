@@ -25,7 +25,7 @@ const newPrefix = '203.0.113.32/28';
 const pinned = '203.0.113.40';
 
 describe('settings changed live, under traffic', function () {
-  this.timeout(200_000);
+  this.timeout(600_000);
   let site: Site;
 
   before(async () => {

@@ -18,7 +18,7 @@ import {
 const strangerPrefix = '203.0.113.64/28';
 
 describe('node routers in the data centre', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let site: Site;
 
   before(async () => {

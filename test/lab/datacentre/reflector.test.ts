@@ -22,7 +22,7 @@ const chains = [
 
 for (const { router: software, reflectors } of chains) {
   describe(`reflectors ${reflectors.join(' and ')}, router ${software}`, function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     let site: Site;
 
     before(async () => {
@@ -82,7 +82,7 @@ for (const { router: software, reflectors } of chains) {
 }
 
 describe('reflectors with a password', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   const password = 'correct horse: {battery} #staple';
   const peers = ['10.0.0.251', '10.0.0.252'].map((address) => ({
     address,
