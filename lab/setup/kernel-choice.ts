@@ -5,7 +5,7 @@ export interface Situation {
   /** LAB_KERNEL, if the user chose. */
   wanted: KernelName | undefined;
   /** What this machine's own kernel lacks. */
-  hostLacks: string[];
+  hostLacks: readonly string[];
   latestIsBuilt: boolean;
   /** `npm start`: rather the packaged kernel now than the latest in six minutes. */
   prefer: 'latest' | 'ready';
