@@ -125,7 +125,9 @@ export class Server extends BaseRole implements ServerPod {
       await this.#waitForPorts(tcp);
     }
     for (const port of udp) {
-      if (!this.programs.has(`udp-${port}`)) this.#udp.push(this.#startUdp(port));
+      const name = `${this.name}.udp-${port}`;
+      if (!this.#udp.some((program) => program.name === name && program.isRunning))
+        this.#udp.push(this.#startUdp(port));
     }
   }
 
