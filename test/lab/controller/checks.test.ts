@@ -5,9 +5,10 @@ import { readIpvs } from './ipvs-table.ts';
 import { readMarks } from './mark-rules.ts';
 import { counters, logLength, logLines, openStation, prefix, type Station } from './station.ts';
 
-const deadlineMs = 40_000;
+const deadlineMs = 60_000;
 
-describe('health checks', () => {
+describe('health checks', function () {
+  this.timeout(240_000);
   let station: Station;
   const place = (nth: number, port = 8080) => `${station.service.servers[nth]?.address}:${port}`;
 

@@ -5,9 +5,10 @@ import { readIpvs } from './ipvs-table.ts';
 import { readMarks } from './mark-rules.ts';
 import { keepalivedPids, logLength, logLines, openStation, prefix, type Station } from './station.ts';
 
-const deadlineMs = 40_000;
+const deadlineMs = 60_000;
 
-describe('crashes of the controller and of keepalived @both', () => {
+describe('crashes of the controller and of keepalived @both', function () {
+  this.timeout(240_000);
   let station: Station;
 
   before(async () => {

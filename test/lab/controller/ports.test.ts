@@ -7,7 +7,7 @@ import { readIpvs } from './ipvs-table.ts';
 import { readMarks } from './mark-rules.ts';
 import { logLength, openStation, type Station } from './station.ts';
 
-const deadlineMs = 40_000;
+const deadlineMs = 60_000;
 const tcp = (port: number): ServicePort => ({ name: `t${port}`, port, targetPort: 8000 + port });
 const udp = (port: number): ServicePort => ({
   name: `u${port}`,
@@ -16,7 +16,8 @@ const udp = (port: number): ServicePort => ({
   targetPort: 8000 + port,
 });
 
-describe('ports', () => {
+describe('ports', function () {
+  this.timeout(240_000);
   let station: Station;
 
   before(async () => {
@@ -99,7 +100,8 @@ describe('ports', () => {
   });
 });
 
-describe('a VIP @both', () => {
+describe('a VIP @both', function () {
+  this.timeout(240_000);
   let station: Station;
   const address = '203.0.113.5';
 

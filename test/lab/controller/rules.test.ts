@@ -10,7 +10,8 @@ const seed = 20_261_121;
 /** One processor and slow forks: the old kernel gets fewer. */
 const changes = process.env.LAB_KERNEL === '6.1' ? 40 : 200;
 
-describe('rules @both', () => {
+describe('rules @both', function () {
+  this.timeout(240_000);
   let station: Station;
   const manifests = new RandomManifests('web', seed);
 
@@ -21,7 +22,7 @@ describe('rules @both', () => {
       settings: { healthCheck: { type: 'none' }, drain: { seconds: 1 } },
     });
     await write(manifests.files());
-    await station.pod.ready(40_000);
+    await station.pod.ready(120_000);
   });
   after(() => station?.lab.close());
 
@@ -55,7 +56,7 @@ describe('rules @both', () => {
             ? held
             : { notYet: `${text(read)}, ${Object.keys(ipvs).length} virtual services` };
         },
-        { deadlineMs: 30_000, everyMs: 50 },
+        { deadlineMs: 60_000, everyMs: 100 },
       );
       for (const [key, mark] of Object.entries(marks)) {
         expect(mark, `mark of ${key}`).to.equal(markOf[key] ?? mark);

@@ -62,8 +62,8 @@ async function build(
     await router.exec(['ip', 'route', 'add', prefix, 'via', node.address]);
     await node.exec(['ip', 'route', 'add', prefix, 'via', pod.address]);
   }
-  if (ready !== 'not awaited') await pod.ready(40_000);
-  if (routes === 'announced') await router.waitForNextHops(prefix, [node.address], 40_000);
+  if (ready !== 'not awaited') await pod.ready(120_000);
+  if (routes === 'announced') await router.waitForNextHops(prefix, [node.address], 120_000);
   return { lab, client, router, node, service, pod };
 }
 
