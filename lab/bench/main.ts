@@ -4,7 +4,9 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureChanges } from './change.ts';
+import { measureFootprint } from './footprint.ts';
 import { type BenchResult, goalsOf, type Section } from './result.ts';
+import { measureRoutes } from './routes.ts';
 import { type Crowd, gatherCrowd, openSite, type Site } from './site.ts';
 import { sizes } from './size.ts';
 import { sectionText, summaryText } from './table.ts';
@@ -12,7 +14,9 @@ import { sectionText, summaryText } from './table.ts';
 export const resultFile = 'bench.json';
 
 const parts: Record<string, (site: Site, crowd: () => Promise<Crowd>) => Promise<Section>> = {
+  routes: (site) => measureRoutes(site),
   change: async (site, crowd) => measureChanges(site, await crowd()),
+  footprint: async (site, crowd) => measureFootprint(site, await crowd()),
 };
 
 /** Figures are told, not tested: the exit code is 0 although a goal is missed. */

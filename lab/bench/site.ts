@@ -8,6 +8,7 @@ import type { Node } from '../roles/node.ts';
 import type { Router } from '../roles/router.ts';
 import type { Server } from '../roles/server-pod.ts';
 import type { LabService } from '../roles/service.ts';
+import { type Memory, memoryOf } from './memory.ts';
 import type { BenchSize } from './size.ts';
 
 /** For one thing to happen on a machine that is ten times too busy. */
@@ -39,6 +40,9 @@ export interface Crowd {
   readonly beside: Server;
   /** Writes the slices, ready to be put in place by one rename; gives that rename. */
   prepareChange(addresses: readonly string[]): () => void;
+  /** Addresses that the last change put in place. */
+  servers(): number;
+  readonly memoryAtStart: Map<string, Memory>;
 }
 
 export async function gatherCrowd({ lab, nodes }: Site): Promise<Crowd> {
@@ -65,7 +69,10 @@ export async function gatherCrowd({ lab, nodes }: Site): Promise<Crowd> {
   await pod.ready(deadlineMs);
   const aside = join(service.manifestsDir, '..', 'aside');
   mkdirSync(aside);
+  let inPlace = 10;
   return {
+    memoryAtStart: memoryOf(pod),
+    servers: () => inPlace,
     service,
     pod,
     beside,
@@ -77,7 +84,10 @@ export async function gatherCrowd({ lab, nodes }: Site): Promise<Crowd> {
         file,
         slicesManifest({ name, namespace, prefixes, ports, namedPorts: {} }, endpoints, endpointsPerSlice),
       );
-      return () => renameSync(file, join(service.manifestsDir, 'slices.yaml'));
+      return () => {
+        renameSync(file, join(service.manifestsDir, 'slices.yaml'));
+        inPlace = addresses.length;
+      };
     },
   };
 }
