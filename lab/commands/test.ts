@@ -1,134 +1,157 @@
+/** `test`: every test; jobs of the lab run beside each other, one on each processor. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { checkout } from '../kernel/places.ts';
+import { usableProcessors } from '../kernel/processors.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
 import { readWantedKernel } from '../setup/config.ts';
-import type { KernelName } from '../setup/steps.ts';
+import type { KernelName, SetUp } from '../setup/steps.ts';
 import { prepare } from './prepare.ts';
 import { makeRunDir } from './run-dir.ts';
+import { type Job, planLab, planUnit, type Selection } from './test-plan.ts';
 
 const mocha = 'node_modules/mocha/bin/mocha.js';
-/** Tests with this word in their title run on the old kernel too. */
-const bothTag = '@both';
-const allLabFiles = 'test/lab/**/*.test.ts';
+const interruptedCode = 130;
 
 interface Counts {
   passed: number;
   failed: number;
-  /** By Ctrl-C: the parts that follow are not begun. */
+  /** By Ctrl-C: jobs that follow are not begun. */
   interrupted?: boolean;
-}
-
-interface Part {
-  /** What the reader sees before the part's lines. */
-  title: string;
-  kernel?: KernelName;
-  mochaArgs: string[];
 }
 
 export const testUsage = `test [--unit-only | --lab-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
-/** `test`: every test, unit tests here and the lab's in its kernels; the last line is the sum. */
+/** The last line is the sum. Gives the exit code. */
 export async function runTests(args: string[]): Promise<number> {
   const runDir = await makeRunDir('test');
-  const sum: Counts = { passed: 0, failed: 0 };
-  for (const part of planParts(args)) {
-    console.log(`\n${part.title}`);
-    const counts = await runPart(part, runDir);
-    sum.passed += counts.passed;
-    sum.failed += counts.failed;
-    if (counts.interrupted === true) break;
+  const selection = select(args);
+  const results: Counts[] = [];
+  for (const job of planUnit(selection)) {
+    console.log('\nunit tests');
+    results.push(await runUnit(job, runDir));
   }
+  const jobs = planLab(selection);
+  if (jobs.length > 0 && !results.some(({ interrupted }) => interrupted)) {
+    console.log(`\nlab tests, in ${jobs.length} parts`);
+    results.push(...(await runJobs(jobs, runDir)));
+  }
+  const sum = (what: 'passed' | 'failed') => results.reduce((all, each) => all + each[what], 0);
   console.log(`\nlogs: ${runDir}`);
-  console.log(`${sum.passed} passed, ${sum.failed} failed`);
-  return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  return sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
 }
 
-function planParts(args: string[]): Part[] {
+function select(args: string[]): Selection {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  const { values, positionals } = parseArgs({
+  const { values, positionals: files } = parseArgs({
     args,
     allowPositionals: true,
     options: { 'unit-only': flag, 'lab-only': flag, grep: text, kernel: text },
   });
-  const unitFiles = positionals.filter((file) => !isLabFile(file));
-  const labFiles = positionals.filter(isLabFile);
-  const skipUnit = values['lab-only'] === true || (unitFiles.length === 0 && labFiles.length > 0);
-  const skipLab = values['unit-only'] === true || (labFiles.length === 0 && unitFiles.length > 0);
-  const wanted = (values.kernel as KernelName | undefined) ?? readWantedKernel();
-  const grep = values.grep;
-  const parts: Part[] = [];
-  if (!skipUnit) {
-    // With files named, mocha's own configuration is left out: it would add all the others.
-    const unit = unitFiles.length > 0 ? ['--no-config', '--timeout', '10000', ...unitFiles] : [];
-    parts.push({ title: 'unit tests', mochaArgs: [...unit, ...pattern(grep)] });
-  }
-  if (skipLab) return parts;
-  const lab = ['--config', '.mocharc.lab.json', ...(labFiles.length > 0 ? labFiles : [allLabFiles])];
-  if (wanted !== '6.1') {
-    const kernel = wanted ?? 'latest';
-    parts.push({ title: `lab tests, kernel ${kernel}`, kernel, mochaArgs: [...lab, ...pattern(grep)] });
-  }
-  if (wanted === undefined || wanted === '6.1') {
-    parts.push({
-      title: `lab tests, kernel 6.1 (those marked ${bothTag})`,
-      kernel: '6.1',
-      mochaArgs: [...lab, ...pattern(`(?=.*${bothTag})${grep === undefined ? '' : `(?=.*${grep})`}`)],
-    });
-  }
-  return parts;
+  const [inLab, notInLab] = [true, false].map((lab) =>
+    files.some((file) => file.includes('test/lab') === lab),
+  );
+  return {
+    files,
+    unit: values['lab-only'] || (inLab && !notInLab) ? 'left out' : 'wanted',
+    lab: values['unit-only'] || (notInLab && !inLab) ? 'left out' : 'wanted',
+    kernel: (values.kernel as KernelName | undefined) ?? readWantedKernel(),
+    grep: values.grep,
+  };
 }
 
-function isLabFile(file: string): boolean {
-  return file.includes('test/lab');
+/** One job at a time on each processor, the next when one is free. */
+async function runJobs(jobs: readonly Job[], runDir: string): Promise<Counts[]> {
+  const kernels = new Map<KernelName, SetUp>();
+  for (const { kernel } of jobs)
+    if (kernel && !kernels.has(kernel)) kernels.set(kernel, await prepare({ kernel }));
+  const waiting = jobs.map((job, i) => ({ job, directory: join(runDir, `part-${i + 1}`) }));
+  const results: Counts[] = [];
+  const work = async (processor: number) => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { job, directory } = next;
+      mkdirSync(directory);
+      const made = kernels.get(job.kernel as KernelName) as SetUp;
+      const counts = await runInLab(job, made, directory, processor);
+      results.push(counts);
+      if (counts.interrupted) waiting.length = 0;
+    }
+  };
+  await Promise.all(usableProcessors().map(work));
+  return results;
 }
 
-function pattern(grep: string | undefined): string[] {
-  return grep === undefined ? [] : ['--grep', grep];
-}
-
-const interruptedCode = 130;
-
-async function runPart(part: Part, runDir: string): Promise<Counts> {
-  const countsFile = join(runDir, `counts-${part.kernel ?? 'unit'}.json`);
-  const command = [
-    mocha,
-    ...part.mochaArgs,
-    '--reporter',
-    './test/reporter.ts',
-    '--reporter-option',
-    `counts=${countsFile}`,
-  ];
-  const code =
-    part.kernel === undefined ? await runHere(command) : await runInLab(part.kernel, command, runDir);
-  if (existsSync(countsFile)) {
-    const counts: Counts & { finished: boolean } = JSON.parse(readFileSync(countsFile, 'utf8'));
-    if (counts.finished && (code === 0 || counts.failed > 0)) return counts;
-    console.log(`  ✗ ${part.title}: ended with exit code ${code} before all tests had run`);
-    return { passed: counts.passed, failed: counts.failed + 1, interrupted: code === interruptedCode };
-  }
-  console.log(`  ✗ ${part.title}: no test ran (exit code ${code})`);
-  return { passed: 0, failed: 1, interrupted: code === interruptedCode };
-}
-
-function runHere(command: string[]): Promise<number> {
-  const child = spawn(process.execPath, command, { cwd: checkout, stdio: ['ignore', 'inherit', 'inherit'] });
-  return new Promise((resolve, reject) => {
+async function runUnit(job: Job, runDir: string): Promise<Counts> {
+  const child = spawn(process.execPath, mochaCommand(job, runDir), {
+    cwd: checkout,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
+    child.once('exit', (status) => resolve(status ?? 1));
+  });
+  return readCounts(job, runDir, code);
+}
+
+async function runInLab(job: Job, made: SetUp, runDir: string, processor: number): Promise<Counts> {
+  const stdout = prefixLines(`${job.name} `);
+  try {
+    const command = ['node', ...mochaCommand(job, runDir)];
+    const code = await runInKernel(made, { command, runDir, processor, output: stdout });
+    return readCounts(job, runDir, code);
+  } catch (error) {
+    if (!(error instanceof KernelFailure)) throw error;
+    console.log(`  ✗ ${job.name}: ${error.message}`);
+    return readCounts(job, runDir, 70);
+  } finally {
+    stdout.end();
+  }
+}
+
+/** Lines of parts that run beside each other stay whole, and say whose they are. */
+function prefixLines(prefix: string): Writable {
+  const decoder = new TextDecoder();
+  let rest = '';
+  const print = (lines: string[]) => {
+    for (const line of lines) process.stdout.write(`${line === '' ? '' : prefix}${line}\n`);
+  };
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      print(lines);
+      done();
+    },
+    final(done) {
+      if (rest !== '') print([rest]);
+      done();
+    },
   });
 }
 
-async function runInLab(kernel: KernelName, command: string[], runDir: string): Promise<number> {
-  const made = await prepare({ kernel });
-  try {
-    return await runInKernel(made, { command: ['node', ...command], runDir });
-  } catch (error) {
-    if (!(error instanceof KernelFailure)) throw error;
-    console.log(`  ✗ ${error.message}`);
-    return 70;
+function mochaCommand({ mochaArgs }: Job, runDir: string): string[] {
+  const reporter = ['--reporter', './test/reporter.ts', '--reporter-option', `counts=${countsFile(runDir)}`];
+  return [mocha, ...mochaArgs, ...reporter];
+}
+
+function countsFile(runDir: string): string {
+  return join(runDir, 'counts.json');
+}
+
+/** A part that did not get to its end has failed, whatever it counted. */
+function readCounts({ name, mochaArgs }: Job, runDir: string, code: number): Counts {
+  const interrupted = code === interruptedCode;
+  if (!existsSync(countsFile(runDir))) {
+    console.log(`  ✗ ${name}: no test ran (exit code ${code}): ${mochaArgs.join(' ')}`);
+    return { passed: 0, failed: 1, interrupted };
   }
+  const counts: Counts & { finished: boolean } = JSON.parse(readFileSync(countsFile(runDir), 'utf8'));
+  if (counts.finished && (code === 0 || counts.failed > 0)) return counts;
+  console.log(`  ✗ ${name}: ended with exit code ${code} before all tests had run: ${mochaArgs.join(' ')}`);
+  return { passed: counts.passed, failed: counts.failed + 1, interrupted };
 }

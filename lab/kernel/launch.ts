@@ -18,6 +18,7 @@ export interface Places {
   checkout: string;
   runDir: string;
   memoryMiB?: number | undefined;
+  processor?: number | undefined;
 }
 
 const mib = 1024 * 1024;
@@ -59,7 +60,10 @@ export function planLaunch(setUp: SetUp, places: Places): Launch {
 // with its first one.
 const bound = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child'];
 
-function umlCommand(setUp: SetUp, { runDir, memoryMiB = defaultMemoryMiB() }: Places): string[] {
+function umlCommand(
+  setUp: SetUp,
+  { runDir, memoryMiB = defaultMemoryMiB(), processor = quietestCpu() }: Places,
+): string[] {
   const program = setUp.kernel.program;
   if (program === undefined) throw new Error(`kernel ${setUp.kernel.name} has no program to start`);
   const memory = join(runDir, 'boot', 'memory');
@@ -69,7 +73,7 @@ function umlCommand(setUp: SetUp, { runDir, memoryMiB = defaultMemoryMiB() }: Pl
   // 6.1 knows only ptrace.
   const mode = setUp.kernel.name === 'latest' ? ['seccomp=on'] : [];
   return [
-    ...['taskset', '--cpu-list', String(quietestCpu())],
+    ...['taskset', '--cpu-list', String(processor)],
     ...bound,
     ...['sh', '-c', prepare, 'lab-kernel', program, `mem=${memoryMiB}M`, ...mode],
     ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${setUp.root}`, 'ro', 'quiet', `uml_dir=${memory}`],

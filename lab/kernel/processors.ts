@@ -22,6 +22,10 @@ export function quietestCpu(): number {
   return gained.reduce((best, next) => (next.idle >= best.idle ? next : best), { cpu: 0, idle: -1 }).cpu;
 }
 
+export function usableProcessors(): number[] {
+  return [...allowed()];
+}
+
 function idleTicks(): Map<number, number> {
   const lines = readFileSync('/proc/stat', 'utf8').matchAll(/^cpu(\d+) \d+ \d+ \d+ (\d+)/gm);
   return new Map([...lines].map(([, cpu, idle]) => [Number(cpu), Number(idle)]));

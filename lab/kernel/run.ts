@@ -17,6 +17,10 @@ export interface RunOptions {
   runDir: string;
   env?: Record<string, string>;
   memoryMiB?: number;
+  /** Of this machine: where the kernel is kept; default: the quietest now. */
+  processor?: number;
+  /** Instead of this process' stdout and stderr. */
+  output?: NodeJS.WritableStream;
 }
 
 export type { ExecOptions };
@@ -39,12 +43,14 @@ export async function runInKernel(setUp: SetUp, options: RunOptions): Promise<nu
   rmSync(socketPath(options.runDir), { force: true });
   startKeeper(setUp, options);
   const front = await connectKeeper(options.runDir, connectDeadlineMs);
-  return converse(front, options.runDir, {
+  const { output } = options;
+  const request = {
     argv: options.command,
     cwd: checkout,
-    env: { ...readTerminal(process.stdout), ...options.env },
+    env: { ...(output ? {} : readTerminal(process.stdout)), ...options.env },
     main: true,
-  });
+  };
+  return converse(front, options.runDir, request, output ? { stdout: output, stderr: output } : {});
 }
 
 /** Runs a command in a kernel that is up. Throws if none is up in this folder. */
@@ -78,11 +84,11 @@ export async function endKernel(runDir: string): Promise<void> {
   await new Promise((gone) => front.once('close', gone));
 }
 
-function startKeeper(setUp: SetUp, { runDir, memoryMiB }: RunOptions): void {
+function startKeeper(setUp: SetUp, { runDir, memoryMiB, processor }: RunOptions): void {
   const boot = join(runDir, 'boot');
   mkdirSync(boot, { recursive: true });
   mkdirSync(join(setUp.cacheDir, 'compile-cache'), { recursive: true });
-  const launch = planLaunch(setUp, { checkout, runDir, memoryMiB });
+  const launch = planLaunch(setUp, { checkout, runDir, memoryMiB, processor });
   const lines = Object.entries(launch.bootEnv).map(([name, value]) => `${name}='${value}'\n`);
   writeFileSync(join(boot, 'boot.env'), lines.join(''));
   writeFileSync(join(boot, 'launch.json'), JSON.stringify(launch));

@@ -1,0 +1,65 @@
+/** Which tests run where: unit tests on the machine, the lab's files in jobs, each job in a kernel of its own. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { checkout } from '../kernel/places.ts';
+import type { KernelName } from '../setup/steps.ts';
+
+export interface Job {
+  /** What stands before its lines: `latest`, `6.1`, `unit`. */
+  readonly name: string;
+  readonly kernel?: KernelName;
+  readonly mochaArgs: readonly string[];
+}
+
+export interface Selection {
+  readonly files: readonly string[];
+  readonly unit: 'wanted' | 'left out';
+  readonly lab: 'wanted' | 'left out';
+  /** undefined: latest, and 6.1 for tests marked @both. */
+  readonly kernel: KernelName | undefined;
+  readonly grep: string | undefined;
+}
+
+/** Tests with this word in their title run on the old kernel too. */
+const bothTag = '@both';
+/** A kernel takes seconds to start, so a job has some files; several jobs, so that each processor has its own. */
+const filesPerJob = 3;
+
+export function planUnit({ files, unit, grep }: Selection): Job[] {
+  if (unit === 'left out') return [];
+  // With files named, mocha's own configuration is left out: it would add all the others.
+  const named = files.length > 0 ? ['--no-config', '--timeout', '10000', ...files] : [];
+  return [{ name: 'unit', mochaArgs: [...named, ...pattern(grep)] }];
+}
+
+export function planLab({ files, lab, kernel, grep }: Selection): Job[] {
+  if (lab === 'left out') return [];
+  const chosen = files.length > 0 ? [...files] : globSync('test/lab/**/*.test.ts', { cwd: checkout }).sort();
+  const main = kernel === '6.1' ? [] : jobs(kernel ?? 'latest', chosen, grep);
+  if (kernel !== undefined && kernel !== '6.1') return main;
+  const both = chosen.filter((file) => readFileSync(`${checkout}/${file}`, 'utf8').includes(bothTag));
+  const old = jobs('6.1', both, `(?=.*${bothTag})${grep === undefined ? '' : `(?=.*${grep})`}`);
+  return [...main, ...old];
+}
+
+function jobs(kernel: KernelName, files: readonly string[], grep: string | undefined): Job[] {
+  return chunk(files).map((some) => ({
+    name: kernel,
+    kernel,
+    mochaArgs: ['--config', '.mocharc.lab.json', ...some, ...pattern(grep)],
+  }));
+}
+
+/** Files of one folder together, a few at a time. */
+export function chunk(files: readonly string[]): string[][] {
+  const folders = Map.groupBy(files, (file) => dirname(file));
+  return [...folders.values()].flatMap((all) =>
+    Array.from({ length: Math.ceil(all.length / filesPerJob) }, (_, i) =>
+      all.slice(i * filesPerJob, (i + 1) * filesPerJob),
+    ),
+  );
+}
+
+function pattern(grep: string | undefined): string[] {
+  return grep === undefined ? [] : ['--grep', grep];
+}
