@@ -6,8 +6,24 @@ export interface Download {
   finished: Promise<{ bytes: number; complete: boolean; error?: string }>;
 }
 
-// Each connection on a source port of its own: no Agent keeps it.
+/** When its time is over an answer that is there already is read first: the machine may have stood still. */
+const readingMs = 100;
+
+// No Agent keeps it.
 export const newConnection = () => new Agent({ keepAlive: false });
+
+const sourcePorts = { first: 20_000, last: 59_999 };
+let lastPort = sourcePorts.last;
+
+/**
+ * A source port that no connection of this client had for long. The kernel's own choice may be the same for two
+ * addresses of a prefix at once, and IPVS with NAT tells two such flows to one server apart by nothing: the answers of
+ * the older one leave with the other's VIP (net/netfilter/ipvs/ip_vs_conn.c, ip_vs_conn_out_get).
+ */
+function nextSourcePort(): number {
+  lastPort = lastPort < sourcePorts.last ? lastPort + 1 : sourcePorts.first;
+  return lastPort;
+}
 
 /** CLOCK_MONOTONIC: the same in this process and in the lab's, whatever happens to the wall clock. */
 export function now(): number {
@@ -31,11 +47,13 @@ export function request(url: string, timeoutMs: number, agent: Agent): Promise<R
         ...part,
       });
     };
-    const timer = setTimeout(() => {
-      finish({ error: 'timeout' });
-      sent.destroy();
+    let timer = setTimeout(() => {
+      timer = setTimeout(() => {
+        finish({ error: 'timeout' });
+        sent.destroy();
+      }, readingMs);
     }, timeoutMs);
-    const sent = httpGet(url, { agent }, (response) => {
+    const sent = httpGet(url, { agent, localPort: nextSourcePort() }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => (body += text));
       response.on('end', () => {
@@ -58,7 +76,7 @@ export function download(url: string): Download {
         complete: error === undefined,
         ...(error === undefined ? {} : { error }),
       });
-    const sent = httpGet(url, { agent: newConnection() }, (response) => {
+    const sent = httpGet(url, { agent: newConnection(), localPort: nextSourcePort() }, (response) => {
       const wanted = Number(response.headers['content-length'] ?? -1);
       response.on('data', (chunk: Buffer) => {
         running.bytes += chunk.length;
