@@ -15,7 +15,7 @@ export interface DrainParts {
   readonly announces: boolean;
   readonly drainMs: number;
   readonly speakerState: () => Promise<SpeakerState | undefined>;
-  /** Packets that came in so far and connections now, over all virtual services. */
+  /** Packets that came in so far and connections now, over all virtual services. Rejects when the kernel does not tell. */
   readonly traffic: () => Promise<Traffic>;
   readonly nowMs: () => number;
 }
@@ -29,7 +29,8 @@ export interface Drained {
   readonly withdrawn: 'confirmed' | 'not confirmed' | 'nothing to withdraw';
   readonly withdrawMs: number;
   readonly ended: 'traffic ceased' | 'drain time over';
-  readonly connectionsLeft: number;
+  /** undefined when the kernel did not tell at the last look. */
+  readonly connectionsLeft: number | undefined;
   readonly drainMs: number;
 }
 
@@ -38,13 +39,15 @@ export async function drain(parts: DrainParts): Promise<Drained> {
   const startedAtMs = nowMs();
   const withdrawn = parts.announces ? await awaitWithdrawal(parts) : 'nothing to withdraw';
   const withdrawnAtMs = nowMs();
-  let seen = await parts.traffic();
+  // Nothing known of traffic is no reason to end early, and none to end otherwise: without IPVS there is nothing to ask.
+  const look = () => parts.traffic().catch(() => undefined);
+  let seen = await look();
   let quietSinceMs = withdrawnAtMs;
   while (nowMs() - withdrawnAtMs < parts.drainMs) {
     if (nowMs() - quietSinceMs >= quietMs) break;
     await sleep(lookEveryMs);
-    const now = await parts.traffic();
-    if (now.activeConnections > 0 || now.packets !== seen.packets) quietSinceMs = nowMs();
+    const now = await look();
+    if (now?.activeConnections !== 0 || now.packets !== seen?.packets) quietSinceMs = nowMs();
     seen = now;
   }
   const drainMs = nowMs() - withdrawnAtMs;
@@ -52,7 +55,7 @@ export async function drain(parts: DrainParts): Promise<Drained> {
     withdrawn,
     withdrawMs: withdrawnAtMs - startedAtMs,
     ended: drainMs < parts.drainMs ? 'traffic ceased' : 'drain time over',
-    connectionsLeft: seen.activeConnections,
+    connectionsLeft: seen?.activeConnections,
     drainMs,
   };
 }

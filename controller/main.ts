@@ -99,7 +99,7 @@ function describeDrain(drained: Awaited<ReturnType<typeof drain>>): string {
     withdrawn === 'nothing to withdraw'
       ? withdrawn
       : `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms`;
-  return `${told}; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft} connections left`;
+  return `${told}; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft ?? 'unknown how many'} connections left`;
 }
 
 function whyStuck(stoodMs: number): string | undefined {

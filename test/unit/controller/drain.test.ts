@@ -61,4 +61,13 @@ describe('drain', () => {
     );
     expect(drained.ended).to.equal('drain time over');
   });
+
+  it('a kernel that tells nothing of traffic does not break it off, and nothing is thought to be quiet', async () => {
+    const traffic = () => {
+      throw new Error('this kernel has no IPVS');
+    };
+    const drained = await drain(parts([speaker(true, 'withdrawn')], traffic, 500));
+    expect(drained).to.deep.include({ ended: 'drain time over', connectionsLeft: undefined });
+    expect(drained.drainMs).to.be.within(5000, 6000);
+  });
 });
