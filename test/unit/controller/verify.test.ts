@@ -96,4 +96,28 @@ describe('verify', () => {
       'IPVS differs from what is wanted in 1 entries, first: FWM 1 -> 10.0.0.2:8080 is missing; repair failed: operation not permitted',
     );
   });
+
+  it('what a check takes out while another entry is repaired is no fault', async () => {
+    const out = new Set<string>();
+    let held = holding('10.0.0.1');
+    let repaired = false;
+    let reads = 0;
+    let now = 0;
+    const ipvs = {
+      services: async () => {
+        now += 10;
+        // keepalived takes the server out of the kernel first and tells it to its FIFO a moment later
+        if (repaired && ++reads === 3) out.add('1 10.0.0.1:8080');
+        return held;
+      },
+      addDestination: async () => {
+        repaired = true;
+        held = holding('10.0.0.2');
+      },
+    } as unknown as Ipvs;
+    const verifier = createVerifier({ ipvs: async () => ipvs, checkedOut: () => out, nowMs: () => now });
+    const verified = await verifier.verify(wanted, 50);
+    expect(verified.fault).to.equal(undefined);
+    expect(verified.repaired.map(({ why }) => why)).to.deep.equal(['FWM 1 -> 10.0.0.2:8080 is missing']);
+  });
 });
