@@ -91,7 +91,10 @@ export function createConfigTester(runDir: string, options: ConfigTestOptions = 
   };
 }
 
-/** undefined: it was killed, perhaps while it waited; a fresh one tells whether the set is what kills it. */
+/**
+ * undefined: it was killed, or gave up without a word, perhaps while it waited and before it read anything: a fresh
+ * one tells whether the set is the reason.
+ */
 async function finish(child: ChildProcess, fifo: string, deadlineMs: number): Promise<Run | undefined> {
   const mode = constants.O_RDWR | constants.O_NONBLOCK;
   let output = '';
@@ -115,7 +118,7 @@ async function finish(child: ChildProcess, fifo: string, deadlineMs: number): Pr
   readRest(rest, hear);
   socket.destroy();
   closeSync(rest);
-  if (signal && !failure) return undefined;
+  if (!failure && (signal || (code !== 0 && output.trim() === ''))) return undefined;
   return failure === undefined ? { code, output: output.trim() } : { code, output: output.trim(), failure };
 }
 

@@ -60,6 +60,11 @@ describe('keepalived --config-test started ahead', function () {
     expect(runs()[1]).to.match(/--config-test$/);
   });
 
+  it('does not believe one that gave up before it could say why', async () => {
+    await open('test "$2" = --config-test && echo wrong >&2; exit 5');
+    expect(await judge('1')).to.deep.equal({ ok: false, output: 'wrong' });
+  });
+
   it('kills one that hangs, and tells one that crashes', async () => {
     await open('echo thinking >&2; exec sleep 60', 200);
     const hung = await judge('1');
