@@ -4,6 +4,7 @@ import { createLogger } from '../common/log.ts';
 import { check } from './check.ts';
 import { type Config, readConfig } from './config.ts';
 import { drain } from './drain.ts';
+import { followEndpoints } from './followed-endpoints.ts';
 import { createHealth } from './health.ts';
 import { watchInputs } from './inputs.ts';
 import { startLoop } from './loop.ts';
@@ -33,9 +34,15 @@ async function run(config: Config): Promise<number> {
       snapshotAtMs === undefined ? undefined : (monotonicMs() - snapshotAtMs) / 1000,
   });
   let wake = () => {};
-  const { reconciler, keepalived, ipvs, speakerState, traffic } = await makeParts(config, log, metrics, () =>
-    wake(),
-  );
+  const endpoints = followEndpoints(log, (snapshot) => {
+    snapshotAtMs = snapshot.takenAtMs;
+    reconciler.offerSnapshot(snapshot);
+    wake();
+  });
+  const { reconciler, keepalived, ipvs, speakerState, traffic } = await makeParts(config, log, metrics, {
+    onChange: () => wake(),
+    onAccepted: ({ settings }) => endpoints.follow(settings),
+  });
   const loop = startLoop({
     turn: () => reconciler.turn(),
     tickMs,
@@ -53,17 +60,10 @@ async function run(config: Config): Promise<number> {
     },
     log,
   );
-  const inputs = await watchInputs(config, log, {
-    onConfiguration(configuration) {
-      health.follow(configuration.settings.health.controllerPort);
-      reconciler.offerConfiguration(configuration);
-      loop.trigger();
-    },
-    onSnapshot(snapshot) {
-      snapshotAtMs = snapshot.takenAtMs;
-      reconciler.offerSnapshot(snapshot);
-      loop.trigger();
-    },
+  const inputs = await watchInputs(config, log, (configuration) => {
+    health.follow(configuration.settings.health.controllerPort);
+    reconciler.offerConfiguration(configuration);
+    loop.trigger();
   });
   const observing = new AbortController();
   void observe({ ipvs, keepalived, metrics, log }, observing.signal);
@@ -87,6 +87,7 @@ async function run(config: Config): Promise<number> {
   observing.abort();
   await inputs.stop();
   await loop.stop();
+  await endpoints.stop();
   await keepalived.stop();
   await health.close();
   return 0;

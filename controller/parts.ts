@@ -32,15 +32,22 @@ export interface Parts {
   readonly traffic: () => Promise<Traffic>;
 }
 
+export interface PartsHandlers {
+  /** keepalived died, or a check took a server out or put it back. */
+  onChange(): void;
+  onAccepted(configuration: Configuration): void;
+}
+
 export async function makeParts(
   config: Config,
   log: Logger,
   metrics: Metrics,
-  onChange: () => void,
+  { onChange, onAccepted }: PartsHandlers,
 ): Promise<Parts> {
   await mkdir(config.runDirectory, { recursive: true });
   const nowMs = monotonicMs;
   const ipvs = openedOnce(openIpvs);
+  const probeScheduler = createSchedulerProbe(ipvs);
   const notifyFifo = join(config.runDirectory, 'notify.fifo');
   const files = openKeepalivedFiles(config.runDirectory);
   const keepalived = superviseKeepalived({
@@ -55,18 +62,26 @@ export async function makeParts(
     const read = await readSpeakerState(config.speakerStateFile);
     return read.state === 'read' ? read.speaker : undefined;
   };
-  const held = await ipvs().then(
-    (opened) => opened.services(),
-    () => [],
-  );
+  /** undefined: it cannot be read (now); who lacks what is told when it is needed. */
+  const held = await ipvs()
+    .then((opened) => opened.services())
+    .catch(() => undefined);
   const reconciler = createReconciler({
     podName: config.podName,
     log,
     metrics,
     nowMs,
-    accept: createAccept(config, ipvs),
+    accept: createAccept(config, probeScheduler),
+    acceptPlan: async ({ wanted }) => {
+      const against: Error[] = [];
+      // one after the other: all of them are tried with one and the same mark
+      for (const scheduler of new Set(wanted.map((service) => service.scheduler)))
+        await probeScheduler(scheduler).catch((problem: Error) => against.push(problem));
+      return against;
+    },
+    onAccepted,
     planner: createPlanner({
-      marks: await readMarks(config.marksFile, held),
+      marks: await readMarks(config.marksFile, held ?? []),
       notifyFifo,
       announced: async () => announcedPrefixes(await speakerState()),
       saveMarks: (marks) =>
@@ -90,7 +105,7 @@ export async function makeParts(
     }),
     leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs }),
     keepalived,
-    inheritsRules: held.some(({ mark }) => mark !== undefined),
+    inheritsRules: held?.some(({ mark }) => mark !== undefined) ?? true,
   });
   return { reconciler, keepalived, ipvs, speakerState, traffic: () => countTraffic(ipvs) };
 }
@@ -107,24 +122,21 @@ function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** What stands against a configuration in this pod: its identity, its first Service, its kernel. */
-function createAccept(config: Config, ipvs: () => Promise<Ipvs>) {
-  const probeScheduler = createSchedulerProbe(ipvs);
-  let first: string | undefined;
-  return async ({ settings }: Configuration): Promise<readonly Error[]> => {
+/** What stands against a configuration in this pod: its identity, the Service that it serves, its kernel. */
+function createAccept(config: Config, probeScheduler: (scheduler: string) => Promise<void>) {
+  return async ({ settings }: Configuration, serves: string | undefined): Promise<readonly Error[]> => {
     for (const text of settings.vip.prefixes) {
       const prefix = parsePrefix(text);
       if (typeof prefix !== 'string' && contains(prefix, config.podIP))
         return [problems.POD_IP_IN_PREFIX(config.podIP, text)];
     }
     const service = `${settings.service.namespace}/${settings.service.name}`;
-    if (service !== (first ?? service)) return [problems.SERVICE_CHANGED(first ?? '', service)];
+    if (serves !== undefined && service !== serves) return [problems.SERVICE_CHANGED(serves, service)];
     try {
       await probeScheduler(settings.scheduler);
     } catch (problem) {
       return [problem as Error];
     }
-    first = service;
     return [];
   };
 }

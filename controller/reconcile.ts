@@ -22,6 +22,8 @@ import type { ServiceWatch } from './service-watch.ts';
 
 /** keepalived's time to bring one change into the kernel; differences that grow fewer extend it. */
 const patienceMs = 1000;
+/** keepalived says nothing of how far it is: a long list gets longer. */
+const patiencePerServerMs = 1;
 /** When keepalived has nothing to do, or is not there, nobody else will mend a difference. */
 const patienceAloneMs = 200;
 /** A configuration that was refused is tried again: a full disk or a missing module may be mended outside. */
@@ -38,8 +40,12 @@ export interface ReconcilerParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
-  /** What the kernel or the pod's identity has against a configuration. */
-  readonly accept: (configuration: Configuration) => Promise<readonly Error[]>;
+  /** What the kernel or the pod's identity has against a configuration; `serves`: the Service that has its rules here. */
+  readonly accept: (configuration: Configuration, serves: string | undefined) => Promise<readonly Error[]>;
+  /** What the kernel has against a plan: a template may ask for a scheduler of its own. */
+  readonly acceptPlan: (plan: Plan) => Promise<readonly Error[]>;
+  /** A configuration is in force from now on: only then are the endpoints followed that it names. */
+  readonly onAccepted: (configuration: Configuration) => void;
   readonly serviceWatch: ServiceWatch;
   readonly planner: Planner;
   readonly applier: Applier;
@@ -72,8 +78,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let accepted: Configuration | undefined;
   let stopping = false;
   let plan: Plan | undefined;
-  /** The mark rules of a plan have been made once: without them a verified virtual service gets no packet. */
-  let served = false;
+  /** The Service whose mark rules have been made once: without them a verified virtual service gets no packet. */
+  let served: string | undefined;
   let checkedOut: ReadonlySet<string> = new Set();
   const tellProblems = createTeller((text) => log.error('refused', {}, text));
   const tellNotes = createTeller((text) => log.warn('endpoints', {}, text));
@@ -83,15 +89,18 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function carryOut(configuration: Configuration): Promise<readonly Error[]> {
     const startedAtMs = nowMs();
     const { unmatched, prefixes } = configuration.settings.vip;
-    const against = await parts.accept(configuration);
+    const against = await parts.accept(configuration, served);
     if (against.length > 0) return against;
     const snapshot = serviceWatch.snapshot();
     if (!snapshot) {
+      parts.onAccepted(configuration);
       if (!parts.inheritsRules) await network.ensure(prefixes, [], unmatched);
       return [];
     }
     const next = await planner.plan(configuration, snapshot, nowMs());
     if ('refused' in next) return next.refused;
+    const againstPlan = await parts.acceptPlan(next);
+    if (againstPlan.length > 0) return againstPlan;
     tellNotes(next.notes.map((note) => note.message));
     const renderMs = nowMs() - startedAtMs;
     const prepared = await applier.prepare(next.files);
@@ -113,7 +122,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       return [problem as Error];
     }
     const writeMs = nowMs() - committingAtMs;
-    const held = await hold(configuration, next, keepalived.alive ? patienceMs : patienceAloneMs);
+    const servers = next.wanted.reduce((sum, { realServers }) => sum + realServers.length, 0);
+    const patience = keepalived.alive ? patienceMs + servers * patiencePerServerMs : patienceAloneMs;
+    const held = await hold(configuration, next, patience);
     const took = { renderMs, testMs: prepared.testMs, writeMs, ...held };
     report(nameOf(configuration), before, next, { ...took, totalMs: nowMs() - startedAtMs });
     return [];
@@ -128,7 +139,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const { unmatched } = configuration.settings.vip;
     if (!kernel.fault()) {
       await network.ensure(next.keptPrefixes, next.virtualServices, unmatched);
-      served = true;
+      served = nameOf(configuration);
     }
     return { kernelMs, rulesMs: nowMs() - rulesAtMs };
   }
@@ -172,6 +183,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (offered) tellProblems(against.map((problem) => problem.message));
     if (offered && against.length === 0) {
       accepted = offered;
+      parts.onAccepted(offered);
       if (candidate === offered) candidate = undefined;
       return;
     }
@@ -198,7 +210,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await renewLease(inForce);
     },
     notReady: () =>
-      kernel.fault() ?? network.fault() ?? (served ? undefined : 'the packet rules are not made yet'),
+      kernel.fault() ??
+      network.fault() ??
+      (served === undefined ? 'the packet rules are not made yet' : undefined),
     get settings() {
       return accepted?.settings;
     },

@@ -68,7 +68,8 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
       if (!files[mainFile]?.trim()) throw problems.KEEPALIVED_FILES_EMPTY(mainFile);
       const directory = join(generations, String(++last).padStart(6, '0'));
       try {
-        await guard(directory, () => writeSet(directory, files));
+        // named without its number: it is another at each attempt, and the same trouble is told once
+        await guard(generations, () => writeSet(directory, files));
       } catch (problem) {
         await rm(directory, { recursive: true, force: true });
         throw problem;

@@ -47,10 +47,12 @@ function snapshot(ports: number[], addresses = ['10.42.1.2']): Snapshot {
 function setUp({ inheritsRules = false } = {}) {
   const did: string[] = [];
   const told: string[] = [];
+  const followed: string[] = [];
   const leases: Pick<LeaseFacts, 'snapshotSeen' | 'prefixes' | 'liveServers' | 'stopping'>[] = [];
   const state = {
     nowMs: 0,
     against: [] as Error[],
+    againstPlan: [] as Error[],
     refuse: '',
     kernelFault: undefined as string | undefined,
   };
@@ -78,6 +80,8 @@ function setUp({ inheritsRules = false } = {}) {
     metrics: createMetrics({ snapshotAgeSeconds: () => undefined }),
     nowMs: () => state.nowMs,
     accept: async () => state.against,
+    acceptPlan: async () => state.againstPlan,
+    onAccepted: ({ settings }) => void followed.push(settings.service.name),
     serviceWatch: createServiceWatch(log, () => state.nowMs),
     planner: createPlanner({
       marks: { marks: {}, next: 1 },
@@ -109,7 +113,7 @@ function setUp({ inheritsRules = false } = {}) {
     keepalived: { alive: true, checkedOut: () => new Set<string>() },
     inheritsRules,
   });
-  return { reconciler, did, told, leases, state };
+  return { reconciler, did, told, followed, leases, state };
 }
 
 describe('reconcile', () => {
@@ -254,5 +258,36 @@ describe('reconcile', () => {
     await reconciler.turn();
     expect(leases.at(-1)).to.include({ stopping: true });
     expect(did).to.include('commit');
+  });
+
+  it('follows the endpoints of a configuration in force, never those of a refused one', async () => {
+    const { reconciler, followed, state } = setUp();
+    state.against = [new Error('its scheduler is not in the kernel')];
+    reconciler.offerConfiguration(configuration());
+    await reconciler.turn();
+    expect(followed).to.deep.equal([]);
+    state.against = [];
+    await reconciler.turn();
+    expect(new Set(followed)).to.deep.equal(new Set(['web']));
+    state.against = [new Error('this LB pod serves default/web and cannot change')];
+    reconciler.offerConfiguration(configuration('endpoints: { files: { directory: /other } }'));
+    followed.length = 0;
+    await reconciler.turn();
+    expect(followed).to.deep.equal([]);
+  });
+
+  it('refuses a plan that the kernel cannot carry out before anything changes', async () => {
+    const { reconciler, did, told, leases, state } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    did.length = 0;
+    state.againstPlan = [new Error('scheduler sed is not in this kernel')];
+    reconciler.offerConfiguration(configuration('realServer: { weight: 2 }'));
+    await reconciler.turn();
+    state.againstPlan = [];
+    expect(did).to.not.include('commit');
+    expect(told).to.include('scheduler sed is not in this kernel');
+    expect(leases.at(-1)).to.include({ liveServers: 1 });
   });
 });
