@@ -47,9 +47,15 @@ ${password}  host-name portable-lb;
 }
 
 /** ExaBGP reads its options from the environment; nothing else of ours reaches it. */
-export function makeEnvironment(path: string, isRoot: boolean): Record<string, string> {
+export function makeEnvironment(
+  path: string,
+  { isRoot, runDirectory }: { isRoot: boolean; runDirectory: string },
+): Record<string, string> {
   return {
     PATH: path,
+    // steady-clock.ts
+    PYTHONPATH: runDirectory,
+    PYTHONDONTWRITEBYTECODE: '1',
     LC_ALL: 'C.UTF-8',
     PYTHONUNBUFFERED: '1',
     exabgp_log_destination: 'stdout',

@@ -13,6 +13,7 @@ import type { LogLine } from './log-lines.ts';
 import { runExabgp } from './process.ts';
 import { createRib } from './rib.ts';
 import { createSessions } from './sessions.ts';
+import { steadyClockFile, steadyClockText } from './steady-clock.ts';
 import { superviseExabgp } from './supervisor.ts';
 import { createTeller } from './teller.ts';
 
@@ -53,7 +54,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       runExabgp({
         program: parts.exabgp,
         configFile,
-        env: makeEnvironment(parts.path, parts.isRoot),
+        env: makeEnvironment(parts.path, parts),
         log,
         onLine,
       }),
@@ -170,6 +171,7 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
       beat ??= setInterval(() => void onBeat(), deadlines.beatMs);
       const text = renderConfig(settings, { socat: parts.socat, socket });
       if (text === configText) return;
+      await writeSecretFile(join(parts.runDirectory, steadyClockFile), steadyClockText);
       await writeSecretFile(configFile, text);
       configText = text;
       const anyUp = sessions.anyUp;
