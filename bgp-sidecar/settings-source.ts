@@ -1,8 +1,9 @@
 /** The settings and the passwords that they name, read again when they change; what is refused changes nothing. */
 import { readFile } from 'node:fs/promises';
-import { describeSystemError, type Watcher, watchPath } from '../common/files.ts';
+import { describeSystemError } from '../common/files.ts';
 import type { Problem } from '../common/problem.ts';
-import { type BgpSettings, readSettings, type Settings } from '../common/settings.ts';
+import type { BgpSettings, Settings } from '../common/settings.ts';
+import { watchSettings as watchFile } from '../common/settings-file.ts';
 import { problems } from './errors.ts';
 import { chooseNextHop, type Identity } from './routes.ts';
 import type { SpeakerPeer, SpeakerSettings } from './speaker.ts';
@@ -24,18 +25,21 @@ export interface SourceParts {
   onProblems(found: Problem[]): void;
 }
 
-export async function watchSettings(parts: SourceParts): Promise<Watcher> {
+export async function watchSettings(parts: SourceParts): Promise<{ close(): Promise<void> }> {
+  let settings: Settings | undefined;
+  /** Against the file itself; what is below belongs to its last good content. */
+  let refused: Problem[] = [];
   let last = '';
   let lastProblems = '';
   let turn: Promise<void> = Promise.resolve();
 
   async function load(): Promise<void> {
-    const result = await readAll(parts.file, parts.identity);
-    const found = Array.isArray(result) ? result : [];
+    const result = settings && (await complete(settings, parts.identity));
+    const found = [...refused, ...(Array.isArray(result) ? result : [])];
     const told = found.map(({ message }) => message).join('\n');
     if (told !== lastProblems) parts.onProblems(found);
     lastProblems = told;
-    if (Array.isArray(result)) return;
+    if (result === undefined || Array.isArray(result)) return;
     const text = JSON.stringify(result);
     if (text === last) return;
     last = text;
@@ -45,9 +49,17 @@ export async function watchSettings(parts: SourceParts): Promise<Watcher> {
   const loadNext = () => {
     turn = turn.then(load);
   };
-  loadNext();
+  const watcher = await watchFile(parts.file, {
+    onSettings(read) {
+      [settings, refused] = [read, []];
+      loadNext();
+    },
+    onRefused(found) {
+      refused = found;
+      loadNext();
+    },
+  });
   await turn;
-  const watcher = await watchPath(parts.file, loadNext);
   const timer = setInterval(loadNext, rereadMs);
   return {
     async close() {
@@ -57,9 +69,8 @@ export async function watchSettings(parts: SourceParts): Promise<Watcher> {
   };
 }
 
-async function readAll(file: string, identity: Identity): Promise<SidecarSettings | Problem[]> {
-  const { settings, problems: found } = await readSettings(file);
-  if (settings === undefined) return found;
+/** With the passwords, and what stands against them in this pod. */
+async function complete(settings: Settings, identity: Identity): Promise<SidecarSettings | Problem[]> {
   if (settings.bgp === undefined) return { settings, speaker: undefined };
   const refused = checkBgp(settings.bgp, identity);
   if (refused.length > 0) return refused;
