@@ -91,7 +91,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const { unmatched, prefixes } = configuration.settings.vip;
     const against = await parts.accept(configuration, served);
     if (against.length > 0) return against;
-    const snapshot = serviceWatch.snapshot();
+    const snapshot = serviceWatch.snapshot(configuration.settings.service);
     if (!snapshot) {
       parts.onAccepted(configuration);
       if (!parts.inheritsRules) await network.ensure(prefixes, [], unmatched);

@@ -7,7 +7,8 @@ const remindEveryMs = 60_000;
 
 export interface ServiceWatch {
   offer(snapshot: Snapshot): void;
-  snapshot(): Snapshot | undefined;
+  /** Of this Service: settings that name another one may be in force before that one is seen. */
+  snapshot(of: { name: string; namespace: string }): Snapshot | undefined;
   /** Tells at once and every minute while the Service is missing. */
   remind(service: string): void;
 }
@@ -21,7 +22,10 @@ export function createServiceWatch(log: Logger, nowMs: () => number): ServiceWat
       gone = snapshot.service === undefined;
       if (!gone) kept = snapshot;
     },
-    snapshot: () => kept,
+    snapshot({ name, namespace }) {
+      const metadata = kept?.service?.metadata;
+      return metadata?.name === name && (metadata.namespace ?? 'default') === namespace ? kept : undefined;
+    },
     remind: (service) => tell(gone ? describeAbsence(service, kept !== undefined) : undefined),
   };
 }

@@ -276,6 +276,20 @@ describe('reconcile', () => {
     expect(followed).to.deep.equal([]);
   });
 
+  it('a name that is mended before anything was served is followed, whatever was seen of the wrong one', async () => {
+    const { reconciler, followed, state } = setUp();
+    state.kernelFault = 'FWM 1 is missing';
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    followed.length = 0;
+    const { settings } = configuration();
+    const other = { ...settings, service: { name: 'shop', namespace: 'default' } };
+    reconciler.offerConfiguration({ settings: other, templates });
+    await reconciler.turn();
+    expect(new Set(followed)).to.deep.equal(new Set(['shop']));
+  });
+
   it('refuses a plan that the kernel cannot carry out before anything changes', async () => {
     const { reconciler, did, told, leases, state } = setUp();
     reconciler.offerConfiguration(configuration());
