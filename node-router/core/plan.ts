@@ -4,6 +4,7 @@
  * away by itself when the interface it leads to goes (net/ipv4/fib_semantics.c, fib_sync_down_dev) and tells nobody;
  * then the blackhole keeps the packets from going back to the router.
  */
+import { overlaps, parsePrefix } from '../../common/cidr.ts';
 import { sameAddresses } from './addresses.ts';
 import type { Action, Cause, KernelRoute, Note, WantedRoute } from './types.ts';
 
@@ -43,7 +44,10 @@ export function planRoutes(input: PlanInput): Plan {
   );
   const departing = new Map<string, number>();
   for (const prefix of prefixesToLeave(input)) {
-    const endsAtMs = input.departing.get(prefix) ?? input.nowMs + input.blackholeMs;
+    // where a wider prefix is routed, packets go that way: a blackhole would hide its route
+    const endsAtMs = isCovered(prefix, input.wanted)
+      ? input.nowMs
+      : (input.departing.get(prefix) ?? input.nowMs + input.blackholeMs);
     actions.push(...leave(prefix, slotsOf(byPrefix.get(prefix) ?? []), endsAtMs, input));
     if (endsAtMs > input.nowMs) departing.set(prefix, endsAtMs);
   }
@@ -112,6 +116,15 @@ function prefixesToLeave({ wanted, held, departing, applied }: PlanInput): strin
   return [...new Set([...own, ...departing.keys(), ...applied.keys()])]
     .filter((prefix) => !kept.has(prefix))
     .sort();
+}
+
+function isCovered(text: string, wanted: readonly WantedRoute[]): boolean {
+  const prefix = parsePrefix(text);
+  return wanted.some((route) => {
+    const wider = parsePrefix(route.prefix);
+    if (typeof prefix === 'string' || typeof wider === 'string') return false;
+    return wider.length < prefix.length && overlaps(wider, prefix);
+  });
 }
 
 function isAsWanted(route: KernelRoute, nexthops: readonly string[]): boolean {

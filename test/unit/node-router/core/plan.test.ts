@@ -109,6 +109,19 @@ describe('node router: from wanted routes to what is done', () => {
     expect([...after.departing]).to.deep.equal([]);
   });
 
+  it('leaves no blackhole for a part of a prefix that is routed: it would hide the route', () => {
+    const part = '203.0.113.8/29';
+    const held = [own(A, ['10.42.1.2']), guard(A), own(part, ['10.42.1.2']), guard(part)];
+    const { actions, departing } = plan({ wanted: [wantedOf(A, '10.42.1.2')], held });
+    expect(actions.map((action) => action.kind === 'delete' && action.route)).to.deep.equal(held.slice(2));
+    expect([...departing]).to.deep.equal([]);
+    const instead = plan({ wanted: [wantedOf(A, '10.42.1.2')], held: held.slice(2) });
+    expect(
+      instead.actions.map(({ kind }) => kind),
+      'the route before what it replaces goes',
+    ).to.deep.equal(['guard', 'set', 'delete', 'delete']);
+  });
+
   it('puts the blackhole there before it takes a route away that has none behind it', () => {
     const { actions } = plan({ held: [own(A, ['10.42.1.2'])] });
     expect(actions.map((action) => action.kind)).to.deep.equal(['guard', 'delete']);
