@@ -110,16 +110,25 @@ async function makeFifo(path: string): Promise<number> {
 /** The servers that checks took out: the last word on each. */
 export function createCheckBook() {
   const out = new Set<string>();
+  let inherited = new Set<string>();
   return {
     out: out as ReadonlySet<string>,
     /** Returns whether that was news. */
     note(event: CheckEvent): boolean {
       const key = checkKey(event);
+      inherited.delete(key);
       if (event.up) return out.delete(key);
       return out.size !== out.add(key).size;
     },
-    /** A checker that starts afresh takes every server for alive until a check fails. */
-    clear: () => out.clear(),
+    /** The checker is gone: what it took out stays out until the next one has filled the kernel, however long that takes. */
+    inherit() {
+      inherited = new Set(out);
+    },
+    /** That next one took every server for alive; what it has said itself since then counts. */
+    forgetInherited() {
+      for (const key of inherited) out.delete(key);
+      inherited = new Set();
+    },
     /** keepalived says DOWN of a server that merely left its configuration: forgets all but these. */
     keepOnly(configured: ReadonlySet<string>) {
       for (const key of out) if (!configured.has(key)) out.delete(key);

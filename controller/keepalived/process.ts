@@ -64,18 +64,18 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
       [fault, faultLevel] = [message, level];
     switch (milestone?.kind) {
       case 'child-started':
-        // It takes all servers for alive; what was said before is its predecessor's word.
         fifo?.drain();
         checkerPid = milestone.pid;
         break;
       case 'child-died':
         fifo?.drain();
-        checks.clear();
+        checks.inherit();
         checkerRestarts++;
         reloads.childDied();
         break;
       case 'loaded':
         fifo?.drain();
+        checks.forgetInherited();
         void ensureFifo();
         reloads.loaded();
         break;
@@ -88,9 +88,9 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
   const runOnce = async (): Promise<DaemonExit> => {
     await ensureFifo();
     const runDirectory = dirname(fifoPath);
+    checks.inherit();
     daemon = await launchDaemon({ ...options, runDirectory, onLine });
     if (aborted.signal.aborted) daemon.signal('SIGTERM');
-    checks.clear();
     [fault, faultLevel] = ['', 'debug'];
     reloads.processStarted();
     const exit = await daemon.ended(() => checkerPid);
