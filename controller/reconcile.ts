@@ -17,7 +17,14 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Metrics } from './metrics.ts';
 import type { NetworkStep } from './network-step.ts';
 import type { Plan, Planner } from './plan.ts';
-import { countServers, createTeller, reportChecks, reportReload, type StepDurations } from './report.ts';
+import {
+  activeOf,
+  countServers,
+  createTeller,
+  reportChecks,
+  reportReload,
+  type StepDurations,
+} from './report.ts';
 import type { ServiceWatch } from './service-watch.ts';
 
 /** keepalived's time to bring one change into the kernel; differences that grow fewer extend it. */
@@ -153,10 +160,11 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   async function renewLease(configuration: Configuration) {
     if (!plan && parts.inheritsRules && !stopping) return;
-    const out = keepalived.checkedOut();
-    reportChecks(log, nameOf(configuration), checkedOut, out);
-    checkedOut = new Set(out);
-    const { wanted, live } = countServers(plan?.virtualServices ?? [], checkedOut);
+    const virtualServices = plan?.virtualServices ?? [];
+    const out = activeOf(virtualServices, keepalived.checkedOut());
+    reportChecks(log, nameOf(configuration), activeOf(virtualServices, checkedOut), out);
+    checkedOut = out;
+    const { wanted, live } = countServers(virtualServices, keepalived.checkedOut());
     metrics.realServersWanted.set(wanted);
     metrics.realServersLive.set(live);
     const reachable = network.reachable();

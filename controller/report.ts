@@ -78,6 +78,24 @@ export function reportChecks(
     log.info('check', { service, back }, `${service} health check passes again: ${list(back)}`);
 }
 
+/**
+ * Those of these servers ('mark address:port') that are wanted and checked. keepalived says DOWN of a server that
+ * merely leaves its configuration too; no check has failed there, and none passes again.
+ */
+export function activeOf(
+  virtualServices: readonly VirtualService[],
+  servers: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const active = new Set<string>();
+  if (servers.size === 0) return active;
+  for (const { mark, realServers } of virtualServices)
+    for (const { address, port, state } of realServers) {
+      const name = `${mark} ${address}:${port}`;
+      if (state === 'active' && servers.has(name)) active.add(name);
+    }
+  return active;
+}
+
 /** Tells each text once for as long as it stays true: what is not told again in a round may be told anew. */
 export function createTeller(tell: (text: string) => void): (texts: readonly string[]) => void {
   let told = new Set<string>();
