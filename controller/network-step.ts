@@ -9,8 +9,15 @@ import { createTeller } from './report.ts';
 /** How often route, rules and sysctls are looked at when nothing changes: it costs a process or two. */
 const lookEveryMs = 3000;
 
+/** The kernel or a tool of the image gave no answer: nothing is known, which is not the same as being wrong. */
+const silent = new Set(['KERNEL_SILENT', 'COMMAND_SLOW', 'COMMAND_UNSTARTABLE']);
+
 export interface NetworkStep {
-  /** Makes it so, or looks whether it still is when the last look is old. */
+  /**
+   * Makes it so, or looks whether it still is when the last look is old. Rejects when no answer is to be had about a
+   * network that was right at the last look: a no would withdraw LB pods whose rules are right, all that are short
+   * of the same thing (memory, processor time) at once. A lease that is not renewed lapses instead.
+   */
   ensure(
     prefixes: readonly string[],
     services: readonly VirtualService[],
@@ -67,8 +74,10 @@ export function createNetworkStep({
       const key = JSON.stringify(wanted);
       if (key === ensured && fault === undefined && nowMs() - ensuredAtMs < lookEveryMs) return;
       const { changed, problems, advice } = await attempt(wanted);
+      const [first] = problems;
+      if (first && fault === undefined && problems.every(({ code }) => silent.has(code))) throw first;
       report(changed, key === ensured && fault === undefined);
-      fault = problems[0]?.message;
+      fault = first?.message;
       tell(problems.map((problem) => problem.message));
       advise(advice.map((problem) => problem.message));
       ensured = key;

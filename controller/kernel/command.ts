@@ -18,6 +18,8 @@ export function runCommand(file: string, args: readonly string[], stdin = ''): P
     const child = execFile(file, args, options, (error, stdout, stderr) => {
       if (systemCode(error) === 'ENOENT') reject(problems.COMMAND_MISSING(file));
       else if (error?.killed) reject(problems.COMMAND_SLOW([file, ...args].join(' '), timeoutMs));
+      else if (error && child.pid === undefined)
+        reject(problems.COMMAND_UNSTARTABLE(file, systemCode(error) ?? error.message));
       else resolve({ ok: error === null, stdout, stderr: stderr || (error?.message ?? '') });
     });
     child.stdin?.on('error', () => undefined); // EPIPE: it ended before it read everything, its exit code tells

@@ -21,6 +21,8 @@ export const problems = problemTable({
   RULES_REFUSED: (tool: string, output: string) =>
     `${tool} refuses the packet rules, the former ones stay: ${output}; ${rulesRemedy(output)}`,
   COMMAND_MISSING: (command: string) => `${command} is not in this image: install its package`,
+  COMMAND_UNSTARTABLE: (command: string, why: string) =>
+    `${command} cannot be started (${why}): give the controller container more memory or more processes; it is tried again`,
   COMMAND_SLOW: (command: string, timeoutMs: number) =>
     `${command} did not end within ${timeoutMs} ms and was stopped: is another program holding its lock?`,
   SYSCTL_READ_ONLY: (need: string, held: readonly string[], wanted: readonly Setting[]) =>
