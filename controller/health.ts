@@ -3,35 +3,50 @@ import { type HealthOptions, type HealthServer, serveHealth } from '../common/ht
 import type { Logger } from '../common/log.ts';
 
 export interface Health {
-  /** Listens there; a port that cannot be had is told, and the former one goes on. */
+  /** Listens there; a port that cannot be had is told once and tried again, and the former one goes on. */
   follow(port: number): void;
   close(): Promise<void>;
 }
 
+const retryMs = 2000;
+
 export function createHealth(options: Omit<HealthOptions, 'port'>, log: Logger): Health {
   let server: HealthServer | undefined;
   let asked: number | undefined;
+  let told = '';
+  let retry: NodeJS.Timeout | undefined;
   let last: Promise<void> = Promise.resolve();
 
   const listen = async (port: number) => {
+    if (port !== asked) return;
     try {
       const opened = await serveHealth({ ...options, port });
       await server?.close();
       server = opened;
+      told = '';
     } catch (problem) {
-      asked = undefined;
-      log.error('health', { port }, (problem as Error).message);
+      const { message } = problem as Error;
+      if (message !== told) log.error('health', { port }, message);
+      told = message;
+      retry = setTimeout(() => begin(port), retryMs);
     }
+  };
+
+  const begin = (port: number) => {
+    clearTimeout(retry);
+    last = last.then(() => listen(port));
   };
 
   return {
     follow(port) {
       if (port === asked) return;
       asked = port;
-      last = last.then(() => listen(port));
+      begin(port);
     },
     async close() {
+      asked = undefined;
       await last;
+      clearTimeout(retry);
       await server?.close();
     },
   };

@@ -11,10 +11,15 @@ import { startLoop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { makeParts } from './parts.ts';
+import { createReminder } from './report.ts';
 
 const tickMs = 1000;
 /** Each step of a turn has a deadline; a turn that takes longer than this is stuck. */
 const stuckMs = 30_000;
+/** Turns that fail for the same reason are told at once and then this often. */
+const remindEveryMs = 60_000;
+/** Where health is before the first settings that can be read: whoever restarts what does not answer would do so for ever. */
+const defaultHealthPort = 9440;
 
 const log = createLogger({ program: 'controller' });
 
@@ -43,12 +48,13 @@ async function run(config: Config): Promise<number> {
     onChange: () => wake(),
     onAccepted: ({ settings }) => endpoints.follow(settings),
   });
+  const failing = createReminder((text) => log.error('turn', {}, text), remindEveryMs, monotonicMs);
   const loop = startLoop({
-    turn: () => reconciler.turn(),
+    turn: () => reconciler.turn().then(() => failing(undefined)),
     tickMs,
     nowMs: monotonicMs,
     onError: (error) =>
-      log.error('turn', { error }, `this turn failed, the next comes: ${(error as Error).message}`),
+      failing(`this turn failed and is tried again, the lease is not renewed: ${(error as Error).message}`),
   });
   wake = () => loop.trigger();
   const health = createHealth(
@@ -60,6 +66,7 @@ async function run(config: Config): Promise<number> {
     },
     log,
   );
+  health.follow(defaultHealthPort);
   const inputs = await watchInputs(config, log, (configuration) => {
     health.follow(configuration.settings.health.controllerPort);
     reconciler.offerConfiguration(configuration);

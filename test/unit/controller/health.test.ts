@@ -26,6 +26,14 @@ async function ask(port: number): Promise<string> {
   return answer ? `${answer.status} ${(await answer.text()).trim()}` : 'nobody';
 }
 
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 5000;
+  while (!holds()) {
+    if (performance.now() > deadlineMs) throw new Error(`waited until ${what}; told: ${told}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 describe('health', () => {
   it('follows the port of the settings, and leaves the former one', async () => {
     const health = createHealth(options, log);
@@ -66,5 +74,22 @@ describe('health', () => {
     expect(await ask(port)).to.equal('503 FWM 1 is missing');
     await health.close();
     taken.close();
+  });
+
+  it('takes a port as soon as it is free', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as { port: number };
+    told.length = 0;
+    const health = createHealth(options, log);
+    health.follow(port);
+    await until('the port is told to be taken', () => told.length === 1);
+    await new Promise((resolve) => taken.close(resolve));
+    let seen = 'nobody';
+    for (const deadlineMs = performance.now() + 8000; seen === 'nobody' && performance.now() < deadlineMs; )
+      seen = await ask(port);
+    expect(seen).to.equal('503 FWM 1 is missing');
+    expect(told).to.have.length(1);
+    await health.close();
   });
 });
