@@ -1,7 +1,7 @@
 /** Which port has which mark, kept for the life of the pod in a file beside the lease. */
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../common/files.ts';
-import { whyNotMarks } from './core/marks.ts';
+import { highestMark, whyNotMarks } from './core/marks.ts';
 import type { IpvsService, MarkTable } from './core/types.ts';
 import { problems } from './errors.ts';
 
@@ -13,7 +13,9 @@ export async function readMarks(file: string, held: readonly IpvsService[]): Pro
   const text = await readFile(file, 'utf8').catch(() => '');
   const table = parse(text);
   if (table) return table;
-  return { marks: {}, next: Math.max(0, ...held.map((service) => service.mark ?? 0)) + 1 };
+  // those of others, and what a trial of a scheduler left (scheduler-probe.ts), would leave no room above
+  const given = held.map((service) => service.mark ?? 0).filter((mark) => mark < highestMark);
+  return { marks: {}, next: Math.max(0, ...given) + 1 };
 }
 
 function parse(text: string): MarkTable | undefined {

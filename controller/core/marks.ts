@@ -6,7 +6,7 @@ import { refusals } from './errors.ts';
 import type { MarkTable } from './types.ts';
 
 /** keepalived reads a mark as unsigned, `ip rule` and others as signed: stay where both agree. */
-const highestMark = 0x7fffffff;
+export const highestMark = 0x7fffffff;
 
 export function emptyMarks(): MarkTable {
   return { marks: {}, next: 1 };
