@@ -46,7 +46,7 @@ export type FaultKind =
   | 'no-session';
 
 export interface SpeakerStatus {
-  /** what the peers were told; a prefix that no peer knows is withdrawn */
+  /** what peers were told, or would be as soon as one is up; withdrawn: none knows it and none would be told */
   prefixes: Record<string, PrefixState>;
   peers: Record<string, PeerStatus>;
   /** undefined: every established peer was told what is wanted; else what is missing */

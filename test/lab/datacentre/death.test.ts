@@ -1,6 +1,5 @@
 /** kill -9 and SIGSTOP of every process of an LB pod in turn: what must and what must not happen to routes and traffic. */
 import { expect } from 'chai';
-import type { LoadReport, RouteChange } from '../../../lab/api.ts';
 import { waitFor } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
 import { expectCalm, expectNoneFailed, unrestOf } from './outcome.ts';
@@ -9,15 +8,14 @@ import {
   logLines,
   noteFigure,
   openSite,
-  prefix,
   processesOf,
   type Site,
   signalProcess,
   untilReplaced,
   untilRouted,
   untilSessionsUp,
-  urlsOf,
 } from './site.ts';
+import { underLoad, type Watched } from './traffic.ts';
 
 const holdSeconds = 3;
 
@@ -37,31 +35,6 @@ describe('death: each process of an LB pod in turn', function () {
   });
   after(() => site?.lab.close());
 
-  interface Watched {
-    report: LoadReport;
-    changes: RouteChange[];
-  }
-
-  /** New connections while something happens, and some before and after. */
-  async function underLoad(work: () => Promise<void>): Promise<Watched> {
-    const { client, router, service } = site;
-    const before = router.history(prefix).length;
-    const load = await client.startLoad({ urls: urlsOf(service), ratePerSecond: 60 });
-    const more = async () => {
-      const { answered } = await load.progress();
-      await waitFor('requests', async () => (await load.progress()).answered > answered + 30, { deadlineMs });
-    };
-    let report: LoadReport;
-    try {
-      await more();
-      await work();
-      await more();
-    } finally {
-      report = await load.stop();
-    }
-    return { report, changes: router.history(prefix).slice(before) };
-  }
-
   /** The route of this LB pod went and came; those of the others never did. */
   function expectOnlyThisOne({ changes }: Watched, pod: LabLbPod): void {
     const lists = changes.map(({ nextHops }) => nextHops);
@@ -75,7 +48,7 @@ describe('death: each process of an LB pod in turn', function () {
   }
 
   it("the controller, keepalived's parent, its child: no request fails, no route changes", async () => {
-    const watched = await underLoad(async () => {
+    const watched = await underLoad(site, async () => {
       const { restarts } = first.controller;
       await first.controller.kill();
       const parent = await signalProcess(second, 'keepalived', 'SIGKILL');
@@ -100,7 +73,7 @@ describe('death: each process of an LB pod in turn', function () {
   });
 
   it("ExaBGP's helper: it is replaced and told, no request fails, no route changes", async () => {
-    const watched = await underLoad(async () => {
+    const watched = await underLoad(site, async () => {
       const helper = await signalProcess(first, 'helper', 'SIGKILL');
       await untilReplaced(first, 'helper', helper);
       await first.sidecar.waitForLog(/"fault":"helper-death"/, { deadlineMs });
@@ -111,7 +84,7 @@ describe('death: each process of an LB pod in turn', function () {
 
   it('ExaBGP: the route of its LB pod goes and comes back, the others stay, no new request fails', async function () {
     let killedAtMs = 0;
-    const watched = await underLoad(async () => {
+    const watched = await underLoad(site, async () => {
       killedAtMs = performance.now();
       const pid = await signalProcess(first, 'exabgp', 'SIGKILL');
       await untilReplaced(first, 'exabgp', pid);
@@ -124,7 +97,7 @@ describe('death: each process of an LB pod in turn', function () {
   });
 
   it('the sidecar: its container is started again, the route of its LB pod goes and comes back, no new request fails', async () => {
-    const watched = await underLoad(async () => {
+    const watched = await underLoad(site, async () => {
       await second.sidecar.kill();
       await waitFor('the sidecar again', () => second.sidecar.pid !== 0, { deadlineMs });
       await untilSessionsUp(second);
@@ -136,7 +109,7 @@ describe('death: each process of an LB pod in turn', function () {
   });
 
   it('ExaBGP and a helper stopped: told, mended; only the stopped ExaBGP costs its route, no new request fails', async () => {
-    const watched = await underLoad(async () => {
+    const watched = await underLoad(site, async () => {
       const stuck = await signalProcess(first, 'exabgp', 'SIGSTOP');
       const helper = await signalProcess(third, 'helper', 'SIGSTOP');
       await Promise.all([untilReplaced(first, 'exabgp', stuck), untilReplaced(third, 'helper', helper)]);
@@ -154,7 +127,7 @@ describe('death: each process of an LB pod in turn', function () {
   it('the whole pod with its link: its next-hop is gone within the hold time, requests fail only until then', async function () {
     let killedAtMs = 0;
     let goneAtMs = 0;
-    const watched = await underLoad(async () => {
+    const watched = await underLoad(site, async () => {
       killedAtMs = performance.now();
       await third.kill();
       const left = site.pods.filter((pod) => pod !== third);

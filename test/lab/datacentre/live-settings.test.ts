@@ -4,9 +4,8 @@ import { waitFor } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
 import { mergeSettings, withoutNulls } from '../../../lab/roles/lb-settings.ts';
 import { toYaml } from '../../../lab/yaml.ts';
-import { describeRequest, expectCalm, expectNoneFailed, unrestOf } from './outcome.ts';
+import { describeRequest, expectCalm, unrestOf } from './outcome.ts';
 import {
-  birdRoutes,
   deadlineMs,
   logLines,
   openSite,
@@ -15,9 +14,9 @@ import {
   type Site,
   speakerOf,
   untilRouted,
-  untilSessionsUp,
   urlsOf,
 } from './site.ts';
+import { besideTraffic } from './traffic.ts';
 
 const drainSeconds = 6;
 const newPrefix = '203.0.113.32/28';
@@ -33,27 +32,12 @@ describe('settings changed live, under traffic', function () {
   });
   after(() => site?.lab.close());
 
-  /** Requests to what does not change: none fails, and its route never changes. */
-  async function besideTraffic(work: () => Promise<void>): Promise<void> {
-    const { client, router, service } = site;
-    const before = router.history(prefix).length;
-    const load = await client.startLoad({ urls: urlsOf(service), ratePerSecond: 40 });
-    try {
-      await work();
-    } finally {
-      const report = await load.stop();
-      expectNoneFailed(report);
-      expect(report.results.length).to.be.greaterThan(30);
-      expect(router.history(prefix).slice(before), `changes of ${prefix}`).to.deep.equal([]);
-    }
-  }
-
   const hasLocalRoute = async (pod: LabLbPod, vip: string) =>
     (await pod.exec(['ip', 'route', 'show', 'table', 'local', 'exact', vip])).includes(vip);
 
   it('a prefix is added: from the moment that the router has its route every request to it is answered', async () => {
     const { client, router, service, pods } = site;
-    await besideTraffic(async () => {
+    await besideTraffic(site, async () => {
       const load = await client.startLoad({
         urls: urlsOf(service, newPrefix),
         ratePerSecond: 50,
@@ -83,7 +67,7 @@ describe('settings changed live, under traffic', function () {
 
   it('a port is added: nothing of the others is touched, and it is answered by its own servers only', async () => {
     const { client, service } = site;
-    await besideTraffic(async () => {
+    await besideTraffic(site, async () => {
       const load = await client.startLoad({ urls: urlsOf(service, prefix, 81), ratePerSecond: 40 });
       await waitFor('refusals', async () => (await load.progress()).failed > 20, { deadlineMs });
       await service.setPorts([
@@ -117,7 +101,7 @@ describe('settings changed live, under traffic', function () {
 
   it('a port is taken away: a download on it lives through the drain, new connections do not; then it is refused', async () => {
     const { client, service } = site;
-    await besideTraffic(async () => {
+    await besideTraffic(site, async () => {
       const download = await client.download(service.url(1, { port: 81, path: '/download/2' }));
       await waitFor('bytes', async () => (await download.receivedBytes()) > 50_000, { deadlineMs });
       const ports = [{ name: 'http', port: 80, targetPort: 8080 }];
@@ -152,7 +136,7 @@ describe('settings changed live, under traffic', function () {
   it('a prefix is taken away: withdrawn first, flows that still come live through the drain, then it is removed', async () => {
     const { client, router, service, pods } = site;
     const [pod] = pods as [LabLbPod, ...LabLbPod[]];
-    await besideTraffic(async () => {
+    await besideTraffic(site, async () => {
       await pinAddress(site, pinned, pod);
       const held = await client.startLoad({
         urls: [`http://${pinned}/`],
@@ -185,58 +169,14 @@ describe('settings changed live, under traffic', function () {
     });
   });
 
-  it('communities and next-hop: every path is told anew, the route never changes', async () => {
-    const { lab, service, pods } = site;
-    await besideTraffic(async () => {
-      await service.updateSettings({ bgp: { communities: ['64512:100'], nextHop: 'podIP' } });
-      await waitFor(
-        'three paths with both at each reflector',
-        async () => {
-          for (const { name } of lab.reflectors) {
-            const shown = await birdRoutes(lab, name);
-            const communities = shown.match(/BGP\.community: \(64512,100\)/g)?.length ?? 0;
-            const hops = pods.filter(({ address }) => shown.includes(`BGP.next_hop: ${address}`)).length;
-            if (communities !== 3 || hops !== 3) return { notYet: shown };
-          }
-          return true;
-        },
-        { deadlineMs },
-      );
-      await service.updateSettings({ bgp: { communities: [], nextHop: 'nodeIP' } });
-      await waitFor(
-        'them to be as before',
-        async () => {
-          const shown = await birdRoutes(lab, 'reflector-1');
-          const hops = pods.filter(({ node }) => shown.includes(`BGP.next_hop: ${node.address}`)).length;
-          return (hops === 3 && !shown.includes('(64512,100)')) || { notYet: shown };
-        },
-        { deadlineMs },
-      );
-    });
-  });
-
-  it('the hold time: new sessions, one LB pod at a time; the others stay in the route, no new request fails', async () => {
-    const { client, router, service, pods } = site;
-    const [pod] = pods as [LabLbPod, ...LabLbPod[]];
-    const since = router.history(prefix).length;
-    const load = await client.startLoad({ urls: urlsOf(service), ratePerSecond: 40 });
-    const from = pod.sidecar.logText().length;
-    await pod.updateSettings({ bgp: { holdSeconds: 6 } });
-    await pod.sidecar.waitForLog(/"event":"session".* is up/, { deadlineMs, sinceOffset: from });
-    await untilSessionsUp(pod);
-    await untilRouted(site, pods);
-    const report = await load.stop();
-    const changes = router.history(prefix).slice(since);
-    expectCalm(report, unrestOf(changes));
-    for (const { nextHops } of changes)
-      expect(nextHops).to.include.members(pods.slice(1).map(({ node }) => node.address));
-  });
-
   it('settings that are refused: one message names the field, nothing changes', async () => {
     const { service, pods } = site;
-    await besideTraffic(async () => {
+    await besideTraffic(site, async () => {
       const before = pods.map((pod) => pod.controller.logText().length);
-      await service.updateSettings({ vip: { prefixes: [prefix, '203.0.113.8/29'] } });
+      for (const pod of pods) {
+        const settings = mergeSettings(pod.settings, { vip: { prefixes: [prefix, '203.0.113.8/29'] } });
+        await pod.writeSettingsText(toYaml(withoutNulls(settings)));
+      }
       for (const [index, pod] of pods.entries()) {
         const line = await pod.controller.waitForLog(/overlaps/, {
           deadlineMs,

@@ -113,7 +113,7 @@ describe('reflectors with a password', function () {
       lab.addLbPod({ service, ...(node && { node }), secrets: { 'bgp-password': secret }, settings });
     [good, bad, stranger] = await Promise.all([
       start(one, `${password}\n`),
-      start(two, 'wrong'),
+      start(two, 'opensesame'),
       start(three, password, { bgp: { localAS: 64_999 } }),
       service.setServers(2),
     ]);
@@ -144,15 +144,18 @@ describe('reflectors with a password', function () {
     expect(message)
       .to.match(/firewall/)
       .and.match(/password/)
-      .and.not.match(/wrong|horse/);
-    expect(speakerOf(bad)?.prefixes[prefix] ?? 'withdrawn').to.equal('withdrawn');
+      .and.not.match(/opensesame|horse/);
+    expect(Object.values(speakerOf(bad)?.peers ?? {}).map(({ up }) => up)).to.deep.equal([false, false]);
+    expect(lab.routers[0]?.history(prefix).flatMap(({ nextHops }) => nextHops)).to.not.include(
+      bad.node.address,
+    );
     expect((await bad.health('sidecar', '/readyz')).status).to.equal(503);
     expect((await bad.health('sidecar', '/livez')).status).to.equal(200);
     expect(bad.sidecar.restarts).to.equal(0);
   });
 
   it('the wrong AS: the NOTIFICATION in words', async () => {
-    const message = await waitForMessage(stranger, /64999/);
+    const message = await waitForMessage(stranger, /bad peer AS/);
     expect(message)
       .to.match(/bad peer AS/)
       .and.match(/64512|expects/);

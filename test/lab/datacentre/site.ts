@@ -142,15 +142,19 @@ export function untilSessionsUp(pod: LabLbPod): Promise<unknown> {
   );
 }
 
-/** `show route all` of a BIRD in the lab (router or reflector), by the control socket in its command line. */
-export async function birdRoutes(lab: DataCentre, role: string): Promise<string> {
+/** Asks a BIRD of the lab (router or reflector), by the control socket in its command line. */
+export async function bird(lab: DataCentre, role: string, question: string): Promise<string> {
   const all = [...lab.routers, ...lab.reflectors];
-  const bird = all.find(({ name }) => name === role);
-  const pid = bird?.describe().processes.bird?.pid ?? 0;
-  if (bird === undefined || pid === 0) throw new Error(`${role} runs no BIRD`);
+  const asked = all.find(({ name }) => name === role);
+  const pid = asked?.describe().processes.bird?.pid ?? 0;
+  if (asked === undefined || pid === 0) throw new Error(`${role} runs no BIRD`);
   const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   const control = words[words.indexOf('-s') + 1] as string;
-  return bird.exec(['birdc', '-s', control, '-r', 'show', 'route', 'all']);
+  return asked.exec(['birdc', '-s', control, '-r', ...question.split(' ')]);
+}
+
+export function birdRoutes(lab: DataCentre, role: string): Promise<string> {
+  return bird(lab, role, 'show route all');
 }
 
 /** A path to this LB pod alone, as of a router that has not heard of its withdrawal: one address of the prefix. */
