@@ -8,6 +8,9 @@ import type { LbPod, Note, PodState } from './types.ts';
 
 export const prefixesAnnotation = 'portable-lb/vip-prefixes';
 export const serviceLabel = 'portable-lb/service';
+/** Annotations may hold 256 KiB, whoever writes them: neither the node's routes nor its log are theirs to fill. */
+const mostPrefixes = 64;
+const longestShown = 60;
 
 /** What this node takes, and from whom. */
 export interface Scope {
@@ -63,14 +66,26 @@ function takePrefixes(
   refuse: (what: string) => void,
 ): Prefix[] {
   const taken = new Map<string, Prefix>();
-  for (const text of asked.split(',').map((item) => item.trim())) {
-    if (text === '') continue;
+  const texts = asked
+    .split(',')
+    .map((item) => item.trim())
+    .filter((text) => text !== '');
+  if (texts.length > mostPrefixes)
+    refuse(
+      `has ${texts.length} prefixes in annotation ${prefixesAnnotation}, the first ${mostPrefixes} are looked at; combine them into wider ones`,
+    );
+  for (const text of texts.slice(0, mostPrefixes)) {
     const prefix = parsePrefix(text);
     const fault = typeof prefix === 'string' ? prefix : faultOf(prefix, podAddress, scope);
-    if (fault !== undefined) refuse(`prefix "${text}" of annotation ${prefixesAnnotation} ${fault}; refused`);
+    if (fault !== undefined)
+      refuse(`prefix "${shown(text)}" of annotation ${prefixesAnnotation} ${fault}; refused`);
     else if (typeof prefix !== 'string') taken.set(prefix.text, prefix);
   }
   return [...taken.values()];
+}
+
+function shown(text: string): string {
+  return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
 }
 
 function faultOf(prefix: Prefix, podAddress: string, scope: Scope): string | undefined {

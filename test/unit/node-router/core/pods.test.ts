@@ -47,6 +47,15 @@ describe('node router: which pods a route may lead to', () => {
     expect(read({ ready: false }).pods[0]?.state).to.equal('starting');
   });
 
+  it("looks at a pod's first 64 prefixes, and shows no more than a line of one", () => {
+    const many = Array.from({ length: 200 }, (_, host) => `203.0.113.${host}/32`).join(',');
+    const { pods, notes } = read({ prefixes: many });
+    expect(pods[0]?.prefixes).to.have.length(64);
+    expect(notes.map(({ message }) => message).join()).to.contain('has 200 prefixes');
+    const [long] = read({ prefixes: `${'9'.repeat(100_000)},203.0.113.16/28` }).notes;
+    expect(long?.message.length).to.be.below(300);
+  });
+
   for (const [asked, words] of [
     ['192.168.0.0/24', 'is not inside allowedPrefixes (203.0.113.0/24, 198.51.100.0/28)'],
     ['203.0.112.0/23', 'is not inside allowedPrefixes'],
