@@ -30,7 +30,7 @@ export async function capacity(stage: Stage): Promise<void> {
   const [prefix = ''] = serviceA.prefixes;
   screen.title(6, 'Capacity: throughput with 1, 2, 3, 4 LB pods, each behind a limited link');
   await addLbPod(stage, nodes[3]);
-  await screen.during('a fourth LB pod starts', router.waitForNextHops(prefix, most, 30_000));
+  await screen.during('a fourth LB pod starts', router.waitForNextHops(prefix, most, 90_000));
   const url = serviceA.url(2, { path: `/bytes/${bodyBytes}` });
   const measure = (forSeconds: number) => client.wrk({ url, connections, threads: 1, seconds: forSeconds });
   const unlimited = await screen.during('unlimited', measure(3));

@@ -12,7 +12,7 @@ async function leave(stage: Stage, pod: LbPod, act: () => Promise<unknown>) {
   await waitFor('the load to be answered', async () => (await load.progress()).answered >= 20);
   const startedAtMs = performance.now();
   const acting = act();
-  const gone = await screen.during('the next-hop goes', router.waitForNextHops(prefix, remaining, 30_000));
+  const gone = await screen.during('the next-hop goes', router.waitForNextHops(prefix, remaining, 90_000));
   await acting;
   const report = await load.stop();
   lbPods.splice(lbPods.indexOf(pod), 1);
@@ -62,5 +62,5 @@ export async function leaving(stage: Stage): Promise<void> {
   await showRoute(stage, prefix);
 
   for (const node of nodes.slice(1, 3)) await addLbPod(stage, node);
-  await screen.during('two LB pods take their places', router.waitForNextHops(prefix, 3, 30_000));
+  await screen.during('two LB pods take their places', router.waitForNextHops(prefix, 3, 90_000));
 }
