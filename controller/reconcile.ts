@@ -162,7 +162,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (!plan && parts.inheritsRules && !stopping) return;
     const virtualServices = plan?.virtualServices ?? [];
     const out = activeOf(virtualServices, keepalived.checkedOut());
-    reportChecks(log, nameOf(configuration), activeOf(virtualServices, checkedOut), out);
+    const before = activeOf(virtualServices, checkedOut);
+    reportChecks(log, nameOf(configuration), { before, now: out, ports: virtualServices });
     checkedOut = out;
     const { wanted, live } = countServers(virtualServices, keepalived.checkedOut());
     metrics.realServersWanted.set(wanted);

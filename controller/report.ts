@@ -64,18 +64,27 @@ export function reportRepair(log: Logger, service: string, repaired: readonly Ke
   );
 }
 
+/** `before` and `now`: 'mark address:port'; told with the port of the Service, since nobody knows marks by heart. */
 export function reportChecks(
   log: Logger,
   service: string,
-  before: ReadonlySet<string>,
-  now: ReadonlySet<string>,
+  {
+    before,
+    now,
+    ports,
+  }: { before: ReadonlySet<string>; now: ReadonlySet<string>; ports: readonly VirtualService[] },
 ) {
-  const out = [...now].filter((server) => !before.has(server));
-  const back = [...before].filter((server) => !now.has(server));
+  const keys = new Map(ports.map(({ mark, key }) => [String(mark), key]));
+  const nameOf = (server: string) => {
+    const [mark = '', place = ''] = server.split(' ');
+    return `${keys.get(mark) ?? `FWM ${mark}`} ${place}`;
+  };
+  const out = [...now].filter((server) => !before.has(server)).map(nameOf);
+  const back = [...before].filter((server) => !now.has(server)).map(nameOf);
   if (out.length > 0)
-    log.warn('check', { service, out }, `${service} health check failed, taken out: ${list(out)}`);
+    log.warn('check', { service, out }, `${service} health check failed, taken out: ${list(out, ', ')}`);
   if (back.length > 0)
-    log.info('check', { service, back }, `${service} health check passes again: ${list(back)}`);
+    log.info('check', { service, back }, `${service} health check passes again: ${list(back, ', ')}`);
 }
 
 /**
