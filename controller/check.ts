@@ -7,11 +7,11 @@ import { readSettings, type Settings } from '../common/settings.ts';
 import type { Config } from './config.ts';
 import { emptyMarks } from './core/marks.ts';
 import { compileTemplates } from './core/render.ts';
-import type { RenderedFiles, Snapshot } from './core/types.ts';
+import type { RenderedFiles } from './core/types.ts';
 import { openKeepalivedFiles } from './keepalived/files.ts';
 import { createPlanner } from './plan.ts';
 import { readTemplates, templateSources } from './templates.ts';
-import { createFilesSource } from './watch/files.ts';
+import { readSnapshot } from './watch/files.ts';
 
 /** Exit code 0: everything is accepted; 1: something is refused, and standard error says what. */
 export async function check(config: Config): Promise<number> {
@@ -30,7 +30,7 @@ async function checkRendering(config: Config, settings: Settings, complain: (pro
   const texts = await readTemplates(config.templatesDirectory);
   const templates = compileTemplates(templateSources(texts, config.templatesDirectory));
   const directory = config.manifestsDirectory ?? settings.endpoints.files.directory;
-  const snapshot = await readOnce(directory, settings, complain);
+  const snapshot = await readSnapshot(directory, settings.service, complain);
   const planner = createPlanner({
     marks: emptyMarks(),
     notifyFifo: join(config.runDirectory, 'notify.fifo'),
@@ -44,28 +44,13 @@ async function checkRendering(config: Config, settings: Settings, complain: (pro
   await askKeepalived(plan.files, complain);
 }
 
-async function readOnce(
-  directory: string,
-  { service }: Settings,
-  complain: (problem: Error) => void,
-): Promise<Snapshot> {
-  const source = createFilesSource({ directory, service });
-  const read = Promise.withResolvers<Snapshot>();
-  await source.start(read.resolve, (problem) => {
-    complain(problem);
-    read.resolve({ slices: [], takenAtMs: monotonicMs() });
-  });
-  const snapshot = await read.promise;
-  await source.stop();
-  return snapshot;
-}
-
 /** keepalived's own opinion, where it is installed: a laptop without it still gets everything else. */
 async function askKeepalived(files: RenderedFiles, complain: (problem: Error) => void) {
   const directory = await mkdtemp(join(tmpdir(), 'portable-lb-check-'));
   try {
     const opened = openKeepalivedFiles(directory);
     const { ok, output } = await opened.test(await opened.stage(files));
+    opened.close();
     if (!ok && /ENOENT/.test(output)) process.stderr.write('keepalived is not installed here: not asked\n');
     else if (!ok) complain(new Error(`keepalived refuses this: ${output}`));
   } finally {
