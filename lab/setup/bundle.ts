@@ -1,11 +1,12 @@
 /**
- * Bundles the product's programs into dist/<program>.js, as an image holds them: one file each, which takes half the
- * memory of running the sources. `node lab/setup/bundle.ts` or `bundle()`.
+ * Bundles the product's programs into dist/, as an image holds them: <program>.js starts <program>.bundle.js, which
+ * is all of it and takes half the memory of running the sources. `node lab/setup/bundle.ts` or `bundle()`.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { bundleName, fillCompileCache, writeStarter } from './starter.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const programs = ['controller', 'bgp-sidecar', 'node-router'];
@@ -62,7 +63,7 @@ export async function bundle(directory = join(root, 'dist')): Promise<Bundled[]>
   for (const program of programs) {
     const source = join(root, program, 'main.ts');
     if (!existsSync(source)) continue;
-    const file = join(directory, `${program}.js`);
+    const file = join(directory, bundleName(program));
     const { metafile } = await build({
       absWorkingDir: root,
       entryPoints: [source],
@@ -78,8 +79,13 @@ export async function bundle(directory = join(root, 'dist')): Promise<Bundled[]>
       metafile: true,
       logLevel: 'warning',
     });
+    writeStarter(directory, program);
     bundled.push({ program, file, bytes: metafile.outputs[relative(root, file)]?.bytes ?? 0 });
   }
+  await fillCompileCache(
+    directory,
+    bundled.map(({ program }) => program),
+  );
   return bundled;
 }
 

@@ -1,0 +1,75 @@
+/**
+ * What starts a bundled program: dist/<program>.js is a few lines that set Node up, and then load the program from
+ * dist/<program>.bundle.js. So `node dist/controller.js` is all that an image, the lab or a person has to know.
+ */
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Memory before speed: the programs work for some milliseconds at a change and rest for seconds.
+ * - The young generation stays at its first size (1 MB) instead of growing to 16 MB.
+ * - The old one is collected when it has grown by a fifth: V8 would else let garbage grow to several times of what
+ *   lives, since the machine has plenty. Unlike --max-old-space-size this is no limit: 10,000 endpoints pass.
+ * V8 reads both when it decides (heap.cc), so they may be set after the start.
+ */
+const v8Flags = ['--semi-space-growth-factor=1', '--heap-growing-percent=20'];
+
+const cacheName = 'compile-cache';
+
+/** Users that the containers run as: Node keeps a cache for each uid by the directory's name. */
+const containerUids = [0, 65532];
+
+const deadlineMs = 60_000;
+
+export function bundleName(program: string): string {
+  return `${program}.bundle.js`;
+}
+
+export function writeStarter(directory: string, program: string): void {
+  const text = `import { enableCompileCache } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+
+for (const flag of ${JSON.stringify(v8Flags)}) setFlagsFromString(flag);
+enableCompileCache({ directory: import.meta.dirname + '/${cacheName}', portable: true });
+await import('./${bundleName(program)}');
+`;
+  writeFileSync(join(directory, `${program}.js`), text);
+}
+
+/**
+ * Runs each program once, so that V8's code of it is kept beside it: what is read at every start need not be compiled.
+ * The programs refuse to start without settings and identity, which is all that this needs. Without the cache they
+ * only start later, so nothing here fails.
+ */
+export async function fillCompileCache(directory: string, programs: readonly string[]): Promise<void> {
+  const cache = join(directory, cacheName);
+  mkdirSync(cache, { recursive: true });
+  await Promise.all(programs.map((program) => runOnce(join(directory, `${program}.js`))));
+  const own = `-${process.getuid?.() ?? 0}`;
+  for (const name of readdirSync(cache).filter((found) => found.endsWith(own))) {
+    makeReadable(join(cache, name));
+    for (const uid of containerUids) {
+      const link = join(cache, `${name.slice(0, -own.length)}-${uid}`);
+      if (!existsSync(link)) symlinkSync(name, link);
+    }
+  }
+}
+
+function runOnce(file: string): Promise<void> {
+  const child = spawn(process.execPath, [file, '--settings', '/nonexistent'], {
+    stdio: 'ignore',
+    env: {},
+    timeout: deadlineMs,
+    killSignal: 'SIGKILL',
+  });
+  return new Promise((resolve) => child.once('error', () => resolve()).once('exit', () => resolve()));
+}
+
+function makeReadable(directory: string): void {
+  chmodSync(directory, 0o755);
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    if (statSync(path).isFile()) chmodSync(path, 0o644);
+  }
+}
