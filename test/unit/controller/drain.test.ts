@@ -39,6 +39,12 @@ describe('drain', () => {
     expect(drained).to.include({ withdrawn: 'confirmed', withdrawMs: 1500 });
   });
 
+  it('starts as well when the sidecar stays and has withdrawn, since the lease says no', async () => {
+    const states = [speaker(false, 'announced'), speaker(false, 'withdrawn')];
+    const drained = await drain(parts(states, quiet, 500));
+    expect(drained).to.include({ withdrawn: 'confirmed', withdrawMs: 1000 });
+  });
+
   it('does not wait for ever for a sidecar that is dead', async () => {
     const drained = await drain(parts([speaker(false, 'announced')], quiet, 1000));
     expect(drained).to.include({ withdrawn: 'not confirmed', withdrawMs: 3000 });
