@@ -77,7 +77,9 @@ function check(item: unknown): Manifest | string[] | undefined {
   const faults =
     apiVersion === known.apiVersion
       ? []
-      : [`apiVersion: is ${show(apiVersion)}; accepted: ${known.apiVersion}`];
+      : [
+          `apiVersion: ${apiVersion === undefined ? 'is missing' : `is ${show(apiVersion)}`}; accepted: ${known.apiVersion}`,
+        ];
   const checked = known.schemaOf(item).safeParse(item);
   if (!checked.success)
     faults.push(...checked.error.issues.map((issue) => `${fieldPath(issue.path)}: ${issue.message}`));

@@ -143,6 +143,7 @@ describe('manifests', () => {
       'metadata.namespace: is "a/b"; accepted: 1 to 63',
     ],
     [service.replace(/spec.*/, ''), 'Service default/web', 'spec: is missing; accepted: an object'],
+    [service.replace('apiVersion: v1', ''), 'Service default/web', 'apiVersion: is missing; accepted: v1'],
     [service.replace('v1', 'apps/v1'), 'Service default/web', 'apiVersion: is "apps/v1"; accepted: v1'],
     [
       slice.replace('k8s.io/v1', 'k8s.io/v1beta1'),
