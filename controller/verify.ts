@@ -34,6 +34,8 @@ export interface VerifierParts {
 
 const firstLookMs = 5;
 const longestRestMs = 50;
+/** Reading ten thousand servers is work too, for the kernel and for us: keepalived gets most of the time. */
+const restPerLookMs = 3;
 /** What keepalived changes while entries are repaired (a check that takes a server out) is no fault of the kernel. */
 const rounds = 3;
 
@@ -44,6 +46,7 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
   };
 
   const settle = async (wanted: readonly WantedService[], patienceMs: number) => {
+    let lookedAtMs = nowMs();
     let look = await read(wanted);
     let fewest = look.differences.length;
     let progressAtMs = nowMs();
@@ -53,7 +56,8 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
       restMs = Math.min(restMs * 2, longestRestMs)
     ) {
       if (nowMs() - progressAtMs >= patienceMs) break;
-      await sleep(restMs);
+      await sleep(Math.max(restMs, restPerLookMs * (nowMs() - lookedAtMs)));
+      lookedAtMs = nowMs();
       look = await read(wanted);
       if (look.differences.length < fewest) {
         fewest = look.differences.length;
