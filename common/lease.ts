@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parsePrefix } from './cidr.ts';
+import { sandboxName } from './sandbox.ts';
 import { readState, type StateRead, writeState } from './state-file.ts';
 
 /** What the controller tells the sidecar; times are milliseconds of monotonicMs(). */
@@ -14,6 +15,8 @@ export interface Lease {
   prefixes: string[];
   renewedAtMs: number;
   lengthMs: number;
+  /** the network namespace whose rules it speaks of (sandboxName()): in another one it says nothing */
+  sandbox?: string | undefined;
 }
 
 const schema: z.ZodType<Lease> = z.object({
@@ -27,6 +30,7 @@ const schema: z.ZodType<Lease> = z.object({
   ),
   renewedAtMs: z.number(),
   lengthMs: z.number().positive(),
+  sandbox: z.string().optional(),
 });
 
 export type LeaseRead = StateRead<'lease', Lease>;
@@ -35,8 +39,11 @@ export function writeLease(path: string, lease: Lease): Promise<void> {
   return writeState(path, lease);
 }
 
-export function readLease(path: string): Promise<LeaseRead> {
-  return readState(path, 'lease', schema);
+/** A lease of another sandbox is `absent`: it is of rules that went with that one. */
+export async function readLease(path: string, sandbox = sandboxName()): Promise<LeaseRead> {
+  const read = await readState(path, 'lease', schema);
+  if (read.state !== 'read' || read.lease.sandbox === undefined || sandbox === undefined) return read;
+  return read.lease.sandbox === sandbox ? read : { state: 'absent' };
 }
 
 /** A lease from the future is one from before a reboot: the monotonic clock started again, the emptyDir stayed. */

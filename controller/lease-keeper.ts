@@ -19,10 +19,18 @@ export interface LeaseKeeperParts {
   readonly file: string;
   readonly log: Logger;
   readonly nowMs: () => number;
+  /** sandboxName() of this pod. */
+  readonly sandbox?: string | undefined;
   readonly write?: (file: string, lease: Lease) => Promise<void>;
 }
 
-export function createLeaseKeeper({ file, log, nowMs, write = writeLease }: LeaseKeeperParts): LeaseKeeper {
+export function createLeaseKeeper({
+  file,
+  log,
+  nowMs,
+  sandbox,
+  write = writeLease,
+}: LeaseKeeperParts): LeaseKeeper {
   let decision: LeaseDecision | undefined;
   let written = '';
   let writtenAtMs = -Infinity;
@@ -43,7 +51,7 @@ export function createLeaseKeeper({ file, log, nowMs, write = writeLease }: Leas
       const key = JSON.stringify([decision, facts.prefixes, identity]);
       if (key === written && now - writtenAtMs < renewEveryMs) return decision;
       try {
-        await write(file, makeLease(identity, decision, facts.prefixes, now));
+        await write(file, makeLease({ ...identity, sandbox }, decision, facts.prefixes, now));
         written = key;
         writtenAtMs = now;
         tell([]);

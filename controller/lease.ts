@@ -44,6 +44,7 @@ export interface LeaseIdentity {
   readonly pod: string;
   readonly service: string;
   readonly lengthMs: number;
+  readonly sandbox?: string | undefined;
 }
 
 export function makeLease(
@@ -61,5 +62,6 @@ export function makeLease(
     prefixes: [...prefixes],
     renewedAtMs: nowMs,
     lengthMs: identity.lengthMs,
+    ...(identity.sandbox === undefined ? {} : { sandbox: identity.sandbox }),
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { contains, parsePrefix } from '../common/cidr.ts';
 import { monotonicMs } from '../common/clock.ts';
 import type { Logger } from '../common/log.ts';
+import { sandboxName } from '../common/sandbox.ts';
 import { readSpeakerState, type SpeakerState } from '../common/speaker-state.ts';
 import { createApplier } from './apply.ts';
 import type { Config } from './config.ts';
@@ -103,7 +104,7 @@ export async function makeParts(
       metrics,
       nowMs,
     }),
-    leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs }),
+    leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs, sandbox: sandboxName() }),
     keepalived,
     inheritsRules: held?.some(({ mark }) => mark !== undefined) ?? true,
   });

@@ -77,6 +77,13 @@ describe('lease and speaker state', () => {
     });
   });
 
+  it('of another sandbox is absent: its rules went with that one', async () => {
+    const file = join(directory, 'lease.json');
+    await writeLease(file, { ...lease, sandbox: 'boot net:[1]' });
+    expect(await readLease(file, 'boot net:[2]')).to.deep.equal({ state: 'absent' });
+    expect((await readLease(file, 'boot net:[1]')).state).to.equal('read');
+  });
+
   it('lapses after its length, and when it comes from before a reboot', () => {
     expect(isLapsed(lease, 100_000.5)).to.equal(false);
     expect(isLapsed(lease, 160_000.5)).to.equal(false);
