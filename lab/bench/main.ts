@@ -14,9 +14,9 @@ import { sectionText, summaryText } from './table.ts';
 export const resultFile = 'bench.json';
 
 const parts: Record<string, (site: Site, crowd: () => Promise<Crowd>) => Promise<Section>> = {
-  routes: (site) => measureRoutes(site),
   change: async (site, crowd) => measureChanges(site, await crowd()),
   footprint: async (site, crowd) => measureFootprint(site, await crowd()),
+  routes: (site) => measureRoutes(site),
 };
 
 /** Figures are told, not tested: the exit code is 0 although a goal is missed. */
@@ -37,22 +37,24 @@ export async function run(args: string[]): Promise<number> {
   const site = await openSite(size, (line) => console.log(`… ${line}`));
   let crowd: Promise<Crowd> | undefined;
   const sections: Section[] = [];
+  const file = join(site.runDir, resultFile);
   for (const [, measure] of chosen) {
     const section = await measure(site, () => (crowd ??= gatherCrowd(site)));
     console.log(`\n${sectionText(section)}`);
     sections.push(section);
+    const result: BenchResult = {
+      version: 1,
+      kernel: process.env.LAB_KERNEL ?? 'host',
+      startedAt: startedAt.toISOString(),
+      durationSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+      size: size.name,
+      loadAverage: [loadBefore, loadavg()[0] ?? 0],
+      sections,
+      goals: goalsOf(sections),
+    };
+    // After each section: an interruption costs only what was not measured yet.
+    writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
+    if (sections.length === chosen.length) console.log(`${summaryText(result)}\nall samples: ${file}`);
   }
-  const result: BenchResult = {
-    version: 1,
-    kernel: process.env.LAB_KERNEL ?? 'host',
-    startedAt: startedAt.toISOString(),
-    durationSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-    size: size.name,
-    loadAverage: [loadBefore, loadavg()[0] ?? 0],
-    sections,
-    goals: goalsOf(sections),
-  };
-  writeFileSync(join(site.runDir, resultFile), `${JSON.stringify(result, undefined, 2)}\n`);
-  console.log(summaryText(result));
   return 0;
 }

@@ -36,7 +36,8 @@ export async function measureRoutes(site: Site): Promise<Section> {
   });
   await service.setServers(2);
   const standing: LabLbPod[] = [];
-  for (let number = 0; number < site.size.lbPods; number++) {
+  const endAtMs = performance.now() + site.size.lbPodsSeconds * 1000;
+  for (let number = 0; number < site.size.lbPods && performance.now() < endAtMs; number++) {
     if (number % 20 === 0) site.tell(`LB pods ${number + 1} to ${Math.min(number + 20, site.size.lbPods)}`);
     standing.push(await startOne(site, service, site.nodes[number % site.nodes.length] as Node, samples));
     if (standing.length < site.nodes.length) continue;

@@ -6,12 +6,30 @@ export interface BenchSize {
   changes: number;
   /** LB pods that are started; half of them leave by SIGTERM, half by SIGKILL. */
   lbPods: number;
+  /** No further LB pod is started after this time: a slow machine gives fewer samples, not a longer wait. */
+  lbPodsSeconds: number;
   /** LB pods that vanish with their link. */
   deadNodes: number;
   idleSeconds: number;
 }
 
 export const sizes: Record<BenchSize['name'], BenchSize> = {
-  quick: { name: 'quick', servers: [10, 100, 500], changes: 20, lbPods: 10, deadNodes: 1, idleSeconds: 10 },
-  full: { name: 'full', servers: [10, 100, 500], changes: 100, lbPods: 200, deadNodes: 3, idleSeconds: 60 },
+  quick: {
+    name: 'quick',
+    servers: [10, 100, 500],
+    changes: 20,
+    lbPods: 10,
+    lbPodsSeconds: 60,
+    deadNodes: 1,
+    idleSeconds: 10,
+  },
+  full: {
+    name: 'full',
+    servers: [10, 100, 500],
+    changes: 100,
+    lbPods: 200,
+    lbPodsSeconds: 540,
+    deadNodes: 3,
+    idleSeconds: 60,
+  },
 };

@@ -1,3 +1,6 @@
+import { copyFileSync, existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { checkout } from '../kernel/places.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
 import { prepare } from './prepare.ts';
 import { makeRunDir, markIfKept } from './run-dir.ts';
@@ -10,10 +13,20 @@ export async function runShow(name: 'demo' | 'bench', args: string[]): Promise<n
   try {
     const code = await runInKernel(made, { command: ['node', 'lab/guest.ts', name, ...args], runDir });
     await markIfKept(runDir);
+    if (name === 'bench') keepResult(runDir);
     return code;
   } catch (error) {
     if (!(error instanceof KernelFailure)) throw error;
     console.error(`${error.message}\nEverything that was written is in ${runDir}`);
     return 70;
   }
+}
+
+/** The newest figures are always found at one place. */
+function keepResult(runDir: string): void {
+  const result = join(runDir, 'bench.json');
+  const newest = join(checkout, '.lab', 'bench.json');
+  if (!existsSync(result)) return;
+  copyFileSync(result, newest);
+  console.log(`figures as JSON: ${relative(checkout, newest)}`);
 }

@@ -80,6 +80,8 @@ export const containerEnv = {
   HOME: '/tmp',
   LANG: 'C.UTF-8',
   UV_USE_IO_URING: '0',
+  // For the images too (docs/bench.md): glibc would else keep freed memory in an arena for each of Node's ten threads.
+  MALLOC_ARENA_MAX: '1',
 };
 
 function nodePlan(context: LabContext, index: number) {

@@ -76,6 +76,9 @@ export async function bundle(directory = join(root, 'dist')): Promise<Bundled[]>
       external: ['netlink'],
       banner: { js: banner },
       plugins: [englishOnly, leanHttp, metricsOnly],
+      // the text stays in memory; names stay, for the stack of an error in a log
+      minifyWhitespace: true,
+      minifySyntax: true,
       metafile: true,
       logLevel: 'warning',
     });
