@@ -43,17 +43,11 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
    * does. Its first start is, for a while: until then nothing is in the kernel that could be verified.
    */
   const commit = async (directory: string, text: string, wanted: readonly WantedService[]) => {
-    await files.commit(directory);
-    running = text;
+    await files.commit(directory, () => {
+      running = text;
+      if (keepalived.started) void keepalived.reload(namesOf(wanted));
+    });
     if (!keepalived.started) await Promise.race([keepalived.start(), sleep(longestStartMs)]);
-    else
-      void keepalived.reload(
-        new Set(
-          wanted.flatMap(({ mark, realServers }) =>
-            realServers.map(({ address, port }) => `${mark} ${address}:${port}`),
-          ),
-        ),
-      );
   };
 
   const stageAndTest = async (rendered: RenderedFiles, text: string): Promise<Prepared> => {
@@ -82,4 +76,13 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
       }
     },
   };
+}
+
+/** As keepalived's notifications name them. */
+function namesOf(wanted: readonly WantedService[]): Set<string> {
+  return new Set(
+    wanted.flatMap(({ mark, realServers }) =>
+      realServers.map(({ address, port }) => `${mark} ${address}:${port}`),
+    ),
+  );
 }

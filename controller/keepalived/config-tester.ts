@@ -7,7 +7,6 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
-import { rename, rm, symlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +20,7 @@ import {
   refuseHollow,
   testConfiguration,
 } from './config-test.ts';
-import { mainFile } from './file-set.ts';
+import { mainFile, pointTo } from './file-set.ts';
 
 export interface ConfigTester {
   /** `directory` lies in `generations/` of the run directory. Never throws. */
@@ -62,13 +61,10 @@ export function createConfigTester(runDir: string, options: ConfigTestOptions = 
     const child = waiting;
     if (child?.pid === undefined) return undefined;
     try {
-      await rm(`${candidate}.new`, { force: true });
-      await symlink(join('generations', basename(directory)), `${candidate}.new`);
-      await rename(`${candidate}.new`, candidate);
+      pointTo(candidate, basename(directory));
     } catch {
       return undefined;
     }
-    if (waiting !== child) return undefined;
     waiting = undefined;
     return finish(child, fifo, deadlineMs);
   };

@@ -1,30 +1,33 @@
 /** One set of keepalived's files: a directory with `ipvs.conf` and what it includes. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { RenderedFiles } from '../core/types.ts';
 
 export const mainFile = 'ipvs.conf';
 
+/** Resolves when all of it is on the disk. The calls into the page cache are not worth a thread of their own each. */
 export async function writeSet(directory: string, files: RenderedFiles): Promise<void> {
   // not recursive: Node then calls a read-only disk ENOENT
-  await mkdir(directory);
-  const directories = new Set([directory]);
+  mkdirSync(directory);
+  const written = new Set([directory, dirname(directory)]);
   for (const [name, text] of Object.entries(files)) {
     const path = join(directory, name);
-    directories.add(dirname(path));
-    await mkdir(dirname(path), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true });
     // keepalived skips files that are executable (parser.c check_conf_file)
-    const handle = await open(path, 'wx', 0o644);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    writeFileSync(path, text, { flag: 'wx', mode: 0o644 });
+    written.add(dirname(path)).add(path);
   }
-  for (const found of directories) await syncDirectory(found);
-  await syncDirectory(dirname(directory));
+  await Promise.all([...written].map(syncPath));
 }
 
 export function readSet(directory: string): RenderedFiles | undefined {
@@ -49,7 +52,21 @@ export function linkedName(link: string): string | undefined {
   }
 }
 
-export async function syncDirectory(path: string): Promise<void> {
+/** Makes the symbolic link point to another set, in one rename. */
+export function pointTo(link: string, set: string): void {
+  const beside = `${link}.new`;
+  rmSync(beside, { force: true });
+  symlinkSync(join('generations', set), beside);
+  try {
+    renameSync(beside, link);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+/** fsync of a file or a directory. */
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

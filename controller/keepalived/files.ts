@@ -6,15 +6,15 @@
  *   generations/000006               the set before
  *   rejected/000008                  refused by keepalived, with its words in refused.txt
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { readdir, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describeSystemError } from '../../common/files.ts';
 import type { RenderedFiles } from '../core/types.ts';
 import { problems } from '../errors.ts';
 import type { ConfigTest } from './config-test.ts';
 import { createConfigTester } from './config-tester.ts';
-import { linkedName, mainFile, readSet, syncDirectory, writeSet } from './file-set.ts';
+import { linkedName, mainFile, pointTo, readSet, syncPath, writeSet } from './file-set.ts';
 
 export interface KeepalivedFiles {
   /** What `current` holds; undefined before the first commit. */
@@ -25,7 +25,8 @@ export interface KeepalivedFiles {
   stage(files: RenderedFiles): Promise<string>;
   /** keepalived's own check of a staged set; never throws. */
   test(directory: string): Promise<ConfigTest>;
-  commit(directory: string): Promise<void>;
+  /** `onInPlace` is called as soon as keepalived would read the set, before what was there is cleared away. */
+  commit(directory: string, onInPlace?: () => void): Promise<void>;
   /** Keeps a refused set aside; resolves to where. */
   reject(directory: string): Promise<string>;
   /** Ends what waits to test the next set. */
@@ -81,17 +82,13 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
       tests.set(directory, result);
       return result;
     },
-    async commit(directory) {
+    async commit(directory, onInPlace) {
       const before = currentName;
       await guard(link, async () => {
-        await stat(join(directory, mainFile));
-        await rm(`${link}.new`, { force: true });
-        await symlink(join('generations', basename(directory)), `${link}.new`);
-        await rename(`${link}.new`, link).catch(async (error) => {
-          await unlink(`${link}.new`).catch(() => undefined);
-          throw error;
-        });
-        await syncDirectory(runDir);
+        statSync(join(directory, mainFile));
+        pointTo(link, basename(directory));
+        onInPlace?.();
+        await syncPath(runDir);
       });
       current = readSet(directory);
       currentName = basename(directory);

@@ -19,7 +19,10 @@ function fake({ refuses = (_: string): boolean => false, full = false } = {}) {
       if (state.undecided) return { ok: false, output: 'no process to be had', undecided: true };
       return { ok: !refuses(directory), output: 'unknown keyword nonsense' };
     },
-    commit: async () => void done.push('commit'),
+    commit: async (_: string, onInPlace?: () => void) => {
+      done.push('commit');
+      onInPlace?.();
+    },
     reject: async () => '/run/keepalived/rejected/1',
   } as unknown as KeepalivedFiles;
   const keepalived = {
