@@ -188,6 +188,24 @@ describe('drift of the rules @both', function () {
     });
   }
 
+  it('a sysctl changed, which a container may not write: told with the remedy, and no lease until it is right', async () => {
+    const { pod, client, service } = station;
+    const from = logLength(pod);
+    const leaseSays = (announce: boolean) =>
+      waitFor(`a lease that says ${announce ? 'yes' : 'no'}`, () => pod.lease()?.announce === announce, {
+        deadlineMs: mendMs,
+      });
+    await pod.sysctl({ 'net.ipv4.ip_forward': 0 });
+    await leaseSays(false);
+    const told = logLines(pod, from).filter(({ level }) => level === 'error');
+    expect(told).to.have.length(1);
+    expect(told[0]?.msg).to.match(/net\.ipv4\.ip_forward is 0.*sysctl -w net\.ipv4\.ip_forward=1/);
+    await pod.sysctl({ 'net.ipv4.ip_forward': 1 });
+    await leaseSays(true);
+    const report = await client.requests({ urls: [service.url()], count: 6 });
+    expect(report.failed).to.deep.equal([]);
+  });
+
   async function waitUntilWanted() {
     await waitFor(
       'IPVS and the network to be as they were',
