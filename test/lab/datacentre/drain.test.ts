@@ -35,6 +35,13 @@ describe('drain: an LB pod leaves by SIGTERM', function () {
   });
   after(() => site?.lab.close());
 
+  const loads: Load[] = [];
+  /** What a test that failed left behind. */
+  afterEach(async () => {
+    for (const load of loads.splice(0)) await load.stop().catch(() => undefined);
+    await site.router.exec(['ip', 'route', 'del', `${pinned}/32`]).catch(() => undefined);
+  });
+
   /** An LB pod to lose, on a node of its own. */
   async function newGuest(nodeIndex: number, settings: Record<string, unknown> = {}): Promise<LabLbPod> {
     const node = site.nodes[nodeIndex] as Site['nodes'][number];
@@ -60,6 +67,7 @@ describe('drain: an LB pod leaves by SIGTERM', function () {
       keepAliveConnections: 4,
       ratePerSecond: 40,
     });
+    loads.push(load);
     await waitFor('answers', async () => (await load.progress()).answered > 40, { deadlineMs });
     return load;
   }
@@ -70,13 +78,22 @@ describe('drain: an LB pod leaves by SIGTERM', function () {
     await pinAddress(site, pinned, leaver);
     const held = await holdConnections(pinned);
     const fresh = await client.startLoad({ urls: urlsOf(service), ratePerSecond: 50 });
+    loads.push(fresh);
     await waitFor('new connections', async () => (await fresh.progress()).answered > 30, { deadlineMs });
     const since = router.history(prefix).length;
     const askedAtMs = performance.now();
     const ending = leaver.terminate();
     const goneAtMs = await untilGone(leaver, since);
     expect(drainedLine(leaver), 'drained before the router had withdrawn').to.equal(undefined);
-    expect(speakerOf(leaver)).to.deep.include({ stopping: true, prefixes: { [prefix]: 'withdrawn' } });
+    await waitFor(
+      'the sidecar to say so',
+      () => {
+        const state = speakerOf(leaver);
+        const said = state?.stopping === true && state.prefixes[prefix] === 'withdrawn';
+        return said || { notYet: JSON.stringify(state) };
+      },
+      { deadlineMs },
+    );
     const line = await waitFor('the end of the drain', () => drainedLine(leaver), { deadlineMs });
     const drained = await held.stop();
     const { controller, sidecar, durationMs } = await ending;
