@@ -1,13 +1,13 @@
 /** Wires the controller: inputs → loop → keepalived and kernel; signals, health and metrics. */
 import { monotonicMs } from '../common/clock.ts';
 import { createLogger } from '../common/log.ts';
+import { startLoop } from '../common/loop.ts';
 import { check } from './check.ts';
 import { type Config, readConfig } from './config.ts';
 import { drain } from './drain.ts';
 import { followEndpoints } from './followed-endpoints.ts';
 import { createHealth } from './health.ts';
 import { watchInputs } from './inputs.ts';
-import { startLoop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { makeParts } from './parts.ts';
@@ -50,8 +50,11 @@ async function run(config: Config): Promise<number> {
   });
   const failing = createReminder((text) => log.error('turn', {}, text), remindEveryMs, monotonicMs);
   const loop = startLoop({
-    turn: () => reconciler.turn().then(() => failing(undefined)),
-    tickMs,
+    turn: async () => {
+      await reconciler.turn();
+      failing(undefined);
+      return tickMs;
+    },
     nowMs: monotonicMs,
     onError: (error) =>
       failing(`this turn failed and is tried again, the lease is not renewed: ${(error as Error).message}`),

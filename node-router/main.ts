@@ -2,11 +2,11 @@
 import { monotonicMs } from '../common/clock.ts';
 import { type HealthServer, serveHealth } from '../common/http.ts';
 import { createLogger } from '../common/log.ts';
+import { startLoop } from '../common/loop.ts';
 import { reasonOf } from '../common/problem.ts';
 import { type Config, readConfig } from './config.ts';
 import { watchInputs } from './inputs.ts';
 import { createRouteKeeper } from './keeper.ts';
-import { startLoop } from './loop.ts';
 import { createMetrics } from './metrics.ts';
 import { createReconciler } from './reconcile.ts';
 import { removeRoutes } from './remove-routes.ts';

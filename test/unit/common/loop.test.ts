@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { startLoop } from '../../../controller/loop.ts';
+import { startLoop } from '../../../common/loop.ts';
 
-const base = { tickMs: 60_000, nowMs: () => performance.now(), onError: () => {} };
+const longMs = 60_000;
+const base = { nowMs: () => performance.now(), onError: () => {} };
 
 describe('startLoop', () => {
   it('takes a turn at once, then one for each trigger', async () => {
@@ -13,6 +14,7 @@ describe('startLoop', () => {
       turn: async () => {
         turns += 1;
         if (turns === 2) turned.resolve();
+        return longMs;
       },
     });
     await sleep(1);
@@ -37,6 +39,7 @@ describe('startLoop', () => {
         if (turns === 1) await release.promise;
         else second.resolve();
         running -= 1;
+        return longMs;
       },
     });
     for (let i = 0; i < 20; i += 1) loop.trigger();
@@ -52,12 +55,12 @@ describe('startLoop', () => {
     const third = Promise.withResolvers<void>();
     const loop = startLoop({
       ...base,
-      tickMs: 1,
       onError: (error) => told.push(error),
       turn: async () => {
         turns += 1;
         if (turns === 1) throw new Error('disk full');
         if (turns === 3) third.resolve();
+        return 1;
       },
     });
     await third.promise;
@@ -72,6 +75,7 @@ describe('startLoop', () => {
       turn: async () => {
         await sleep(20);
         ended = true;
+        return longMs;
       },
     });
     await loop.stop();
