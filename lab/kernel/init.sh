@@ -11,6 +11,12 @@ fail() { echo "lab init: $*"; exit 1; }
 
 mount_folder() { # path on the machine, ro|rw: the same path in the guest
   mkdir -p "/run/new$1"
+  # Programs that are not root come here too, whatever the machine thinks of its /root.
+  above=$(dirname "$1")
+  while [ "$above" != / ]; do
+    chmod a+rx "/run/new$above" 2>/dev/null || true
+    above=$(dirname "$above")
+  done
   if [ "$LAB_KIND" = uml ]; then
     mount -t hostfs -o "$1" none "/run/new$1"
     [ "$2" = rw ] || mount -o remount,ro,bind "/run/new$1"
