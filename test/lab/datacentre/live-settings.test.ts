@@ -142,6 +142,7 @@ describe('settings changed live, under traffic', function () {
         urls: [`http://${pinned}/`],
         keepAliveConnections: 4,
         ratePerSecond: 40,
+        timeoutMs: 10_000,
       });
       await waitFor('answers', async () => (await held.progress()).answered > 40, { deadlineMs });
       // The annotation, by which the node routes, goes last: when the LB pod has drained.
