@@ -52,6 +52,8 @@ export function goalsOf(sections: readonly Section[]): BenchResult['goals'] {
   const goals = rows.flatMap(({ what, goal }) => (goal === undefined ? [] : [{ what, ...goal }]));
   return {
     met: goals.filter((goal) => goal.isMet).length,
-    missed: goals.filter((goal) => !goal.isMet).map((goal) => `${goal.what}: ${goal.value}, ${goal.text}`),
+    missed: goals
+      .filter((goal) => !goal.isMet)
+      .map((goal) => `${goal.what.trim()}: ${goal.value}, ${goal.text}`),
   };
 }

@@ -11,10 +11,16 @@ import { join } from 'node:path';
  * - The young generation stays at its first size (1 MB) instead of growing to 16 MB.
  * - The old one is collected when it has grown by a fifth: V8 would else let garbage grow to several times of what
  *   lives, since the machine has plenty. Unlike --max-old-space-size this is no limit: 10,000 endpoints pass.
- * - No TurboFan: its compiler takes 8 MB for code that runs once in a while; Maglev's is as fast here.
- * V8 reads all three when it decides (heap.cc, tiering-manager.cc), so they may be set after the start.
+ * - No TurboFan: its compiler takes 8 MB for code that runs once in a while; Maglev's is as fast here, also without
+ *   inlining, whose graphs take 10 MB.
+ * V8 reads all of them when it decides (heap.cc, tiering-manager.cc), so they may be set after the start.
  */
-const v8Flags = ['--semi-space-growth-factor=1', '--heap-growing-percent=20', '--no-opt'];
+const v8Flags = [
+  '--semi-space-growth-factor=1',
+  '--heap-growing-percent=20',
+  '--no-opt',
+  '--no-maglev-inlining',
+];
 
 const cacheName = 'compile-cache';
 
