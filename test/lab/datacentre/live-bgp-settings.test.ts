@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { waitFor } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
-import { describeRequest, expectCalm, unrestOf } from './outcome.ts';
+import { describeRequest, expectCalm, mostOpen, unrestOf } from './outcome.ts';
 import {
   bird,
   birdRoutes,
@@ -43,7 +43,7 @@ describe('settings of BGP changed live, under traffic', function () {
     });
   });
 
-  it("next-hop: every path has the pod's address, the router still goes by the same nodes, no new request fails", async () => {
+  it("next-hop: every path has the pod's address, the router still goes by the same nodes, only requests under way may break", async () => {
     const { lab, client, router, service, pods } = site;
     const since = router.history(prefix).length;
     const load = await client.startLoad({ urls: urlsOf(service), ratePerSecond: 40 });
@@ -73,7 +73,9 @@ describe('settings of BGP changed live, under traffic', function () {
     expect(report.failed.filter(({ error }) => error !== 'ECONNRESET').map(describeRequest)).to.deep.equal(
       [],
     );
-    expect(report.failed.length).to.be.at.most(report.results.length / 20);
+    // Three LB pods at two reflectors, there and back; each moves at most half of the flows open then (RFC 2992, 3).
+    const updates = pods.length * lab.reflectors.length * 2;
+    expect(report.failed.length).to.be.at.most(updates * Math.ceil(mostOpen(report.results) / 2));
     for (const { nextHops } of router.history(prefix).slice(since))
       expect(nextHops).to.have.length.of.at.least(1);
     await untilRouted(site, pods);
