@@ -33,7 +33,20 @@ export const settingsSchema = fields({
     weight: integer(1, 65_535).default(1),
     /** connections of one real server beyond which it gets no new ones; 0: no such limit */
     upperThreshold: integer(0, 2_147_483_647).default(20_000),
-  }).prefault({}),
+    /** connections below which one that was over its upper threshold gets new ones again; 0: three quarters of it */
+    lowerThreshold: integer(0, 2_147_483_647).default(0),
+  })
+    .check(
+      agreeing((value, refuse) => {
+        const { upperThreshold = 20_000, lowerThreshold = 0 } = (value ?? {}) as Record<string, unknown>;
+        if (Number(lowerThreshold) > Number(upperThreshold))
+          refuse(
+            ['lowerThreshold'],
+            `is ${lowerThreshold}, above upperThreshold ${upperThreshold}; accepted: a number up to upperThreshold`,
+          );
+      }),
+    )
+    .prefault({}),
   healthCheck: healthCheck.prefault({}),
   drain: fields({
     seconds: integer(0, 3_600).default(30),

@@ -32,9 +32,10 @@ function checkSettings({ scheduler, healthCheck, realServer, service }: Settings
     'Kubernetes names',
   );
   const { http, udp, connectTimeoutSeconds, delayLoopSeconds } = healthCheck;
-  const { upperThreshold } = realServer;
+  const { upperThreshold, lowerThreshold } = realServer;
   const counts = {
     upperThreshold,
+    lowerThreshold,
     connectTimeoutSeconds,
     delayLoopSeconds,
     statusCode: http?.statusCode ?? 200,

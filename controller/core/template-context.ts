@@ -30,6 +30,7 @@ export interface RealServerContext {
   weight: number; // 0 while draining
   draining: boolean;
   upperThreshold: number; // 0: none
+  lowerThreshold: number; // 0: the kernel's own, three quarters of the upper one
   /** At most one of the three, none while draining. */
   tcpCheck: { connectTimeoutSeconds: number } | null;
   httpCheck: { connectTimeoutSeconds: number; path: string; statusCode: number } | null;
@@ -86,6 +87,7 @@ function realServerContext(
     weight,
     draining: state === 'draining',
     upperThreshold: realServer.upperThreshold,
+    lowerThreshold: realServer.lowerThreshold,
     tcpCheck: checked('tcp') ? { connectTimeoutSeconds } : null,
     httpCheck: checked('http') ? { connectTimeoutSeconds, path, statusCode } : null,
     udpCheck: checked('udp') ? { connectTimeoutSeconds, payloadHex, requireReply } : null,

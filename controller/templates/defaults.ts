@@ -33,6 +33,9 @@ virtual_server fwmark {{mark}} {
 {{#if upperThreshold}}
         uthreshold {{upperThreshold}}
 {{/if}}
+{{#if lowerThreshold}}
+        lthreshold {{lowerThreshold}}
+{{/if}}
 {{#if tcpCheck}}
         TCP_CHECK {
             connect_timeout {{tcpCheck.connectTimeoutSeconds}}

@@ -24,7 +24,7 @@ describe('settings', () => {
       vip: { prefixes: ['203.0.113.0/28'], unmatched: 'reject' },
       forwarding: { method: 'nat' },
       scheduler: 'lc',
-      realServer: { weight: 1, upperThreshold: 20_000 },
+      realServer: { weight: 1, upperThreshold: 20_000, lowerThreshold: 0 },
       healthCheck: { type: 'tcp', connectTimeoutSeconds: 5, delayLoopSeconds: 5 },
       drain: { seconds: 30 },
       endpoints: { source: 'files', files: { directory: '/etc/portable-lb/manifests' } },
@@ -92,6 +92,10 @@ bgp:
       'lease.holdDownSeconds: is 301; accepted: a whole number from 0 to 300',
     ],
     ['lease: { seconds: 2 }', 'lease.seconds: is 2; accepted: a whole number from 3 to 3600'],
+    [
+      'realServer: { upperThreshold: 5, lowerThreshold: 6 }',
+      'realServer.lowerThreshold: is 6, above upperThreshold 5; accepted: a number up to upperThreshold',
+    ],
     ['realServer: { weight: 0 }', 'realServer.weight: is 0; accepted: a whole number from 1 to 65535'],
     [
       'forwarding: { method: tunnel }',

@@ -39,6 +39,13 @@ describe('render', () => {
     ]);
   });
 
+  it('sets both thresholds where they are wanted, and the kernel should hold both', () => {
+    const realServer = { ...settings.realServer, upperThreshold: 100, lowerThreshold: 80 };
+    const { files, wanted } = renderWanted(defaults, { ...settings, realServer }, [web], paths);
+    expect(files['virtual-services/tcp-80.conf']).to.match(/uthreshold 100\n +lthreshold 80\n/);
+    expect(wanted[0]?.realServers[0]).to.include({ upperThreshold: 100, lowerThreshold: 80 });
+  });
+
   it('says what the kernel should hold', () => {
     expect(renderWanted(defaults, settings, [web], paths).wanted).to.deep.equal([
       {
