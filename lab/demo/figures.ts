@@ -25,7 +25,7 @@ export function createFigures(screen: Screen): Figures {
   const add = (figure: Figure) => {
     all.push(figure);
     const bound = figure.wanted === '' ? '' : `  (wanted: ${figure.wanted})`;
-    screen.line(`   ${figure.holds ? '✓' : '✗'} ${figure.name}: ${figure.value}${bound}`);
+    screen.line(`   ${sign(figure)} ${figure.name}: ${figure.value}${bound}`);
   };
   return {
     check: (name, value, wanted, holds, thesis = '') => add({ name, value, wanted, holds, thesis }),
@@ -34,10 +34,10 @@ export function createFigures(screen: Screen): Figures {
       return all.filter(({ holds }) => !holds);
     },
     summary() {
-      const columns = all.map(({ name, value, holds, thesis }) => [
-        `${holds ? '✓' : '✗'} ${name}`,
-        value,
-        thesis || '–',
+      const columns = all.map((figure) => [
+        `${sign(figure)} ${figure.name}`,
+        figure.value,
+        figure.thesis || '–',
       ]);
       const rows = [['figure', 'here', 'thesis'], ...columns];
       const widths = [0, 1].map((column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
@@ -45,6 +45,12 @@ export function createFigures(screen: Screen): Figures {
         screen.line(`   ${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${thesis}`);
     },
   };
+}
+
+/** A figure without a bound neither holds nor fails. */
+function sign({ wanted, holds }: Figure): string {
+  if (wanted === '') return '·';
+  return holds ? '✓' : '✗';
 }
 
 export function ms(value: number): string {

@@ -4,11 +4,12 @@ import type { Lab } from '../api.ts';
 export function drawPicture(lab: Lab): string {
   const lines: string[] = [];
   for (const client of lab.clients) lines.push(`${client.name} ${client.address}`);
-  for (const router of lab.routers)
-    lines.push(' │', `${router.name} ${router.address} (${router.software}) ── iBGP, add-path ──┐`);
-  lines.push(` │ ECMP, one next-hop per node with LB pods   │`);
+  const [router] = lab.routers;
+  const head = `${router?.name} ${router?.address} (${router?.software}) ── iBGP, add-path ──┐`;
   const reflectors = lab.reflectors.map(({ name, address, software }) => `${name} ${address} (${software})`);
-  lines.push(` │                                            ${reflectors.join(', ')}`);
+  const corner = head.length - 1;
+  lines.push(' │', head, `${' │ ECMP, one next-hop per node with LB pods'.padEnd(corner)}│`);
+  lines.push(`${' │'.padEnd(corner)}${reflectors.join(', ')}`);
   for (const [i, node] of lab.nodes.entries()) {
     const last = i === lab.nodes.length - 1;
     lines.push(` ${last ? '└' : '├'}─ ${node.name} ${node.address}, pods ${node.podCidr}`);

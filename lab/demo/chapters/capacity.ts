@@ -47,6 +47,7 @@ export async function capacity(stage: Stage): Promise<void> {
     const { requestsPerSecond, requests } = await screen.during(`${count} LB pods`, measure(seconds));
     runs.unshift({ count, requestsPerSecond, requests, wireBytes: wireBytes(lbPods) - before });
   }
+  await Promise.all(lbPods.map((pod) => pod.unlimitLink()));
   for (const run of runs) {
     const theory = one * run.count;
     const bar = '█'.repeat(Math.round((run.requestsPerSecond / (one * most)) * 40));
