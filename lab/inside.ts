@@ -1,7 +1,7 @@
 // node lab/inside.ts ls | exec ROLE COMMAND… | logs ROLE [-f]: looks into the lab that is open in this kernel.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { RoleDescription } from './api.ts';
 import { readDescription, tableOf } from './commands/look.ts';
 import { enterContainer } from './containers/container.ts';
@@ -12,7 +12,7 @@ const [command, roleName = '', ...rest] = process.argv.slice(2);
 const description = findLab();
 process.exitCode = main();
 
-function findLab(): { runDir: string; roles: RoleDescription[] } {
+function findLab(): { runDir: string; roles: RoleDescription[]; stateDir: string } {
   const files = existsSync(stateRoot)
     ? readdirSync(stateRoot).map((run) => join(stateRoot, run, 'lab.json'))
     : [];
@@ -21,7 +21,7 @@ function findLab(): { runDir: string; roles: RoleDescription[] } {
     console.error('no lab is open in this kernel');
     process.exit(1);
   }
-  return readDescription(file);
+  return { ...readDescription(file), stateDir: dirname(file) };
 }
 
 function main(): number {
@@ -32,7 +32,7 @@ function main(): number {
   if (command === 'exec' && rest.length > 0) return runIn(roleName, rest);
   if (command === 'logs' && roleName !== '') return showLogs(roleName, rest.includes('-f'));
   console.error(
-    'usage: ls | exec ROLE COMMAND… | logs ROLE [-f]; a container is ROLE.NAME, as a-lb-1.controller',
+    'usage: npm run lab -- ls | exec ROLE COMMAND… | logs ROLE [-f]; a container is ROLE.NAME, as a-lb-1.controller',
   );
   return 2;
 }
@@ -63,12 +63,21 @@ function newestPid(directory: string): number {
 
 function runIn(name: string, words: string[]): number {
   const role = description.roles.find((each) => each.name === name);
-  const target = role === undefined ? containerCommand(name, words) : inNamespace(role.netns, words);
+  const target =
+    role === undefined ? containerCommand(name, words) : inNamespace(role.netns, withSocket(name, words));
   if (target === undefined) return unknown(name);
   const [program = '', ...args] = target;
   const { status, error } = spawnSync(program, args, { stdio: 'inherit' });
   if (error !== undefined) console.error(error.message);
   return status ?? 1;
+}
+
+/** All roles share one /run, so each program has its socket in its role's own directory, where its client does not look. */
+function withSocket(name: string, [program = '', ...args]: string[]): string[] {
+  const directory = join(description.stateDir, name);
+  if (program === 'birdc') return [program, '-s', join(directory, 'bird.ctl'), ...args];
+  if (program === 'vtysh') return [program, '--vty_socket', directory, ...args];
+  return [program, ...args];
 }
 
 /** `a-lb-1.controller`: inside the container, with its mounts and processes. */

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
 import { checkout } from '../kernel/places.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
 import { prepare } from './prepare.ts';
@@ -7,6 +8,7 @@ import { makeRunDir, markIfKept } from './run-dir.ts';
 
 /** `demo` and `bench`: sets up, then runs the command in the lab's kernel. Gives its exit code. */
 export async function runShow(name: 'demo' | 'bench', args: string[]): Promise<number> {
+  if (name === 'demo') parseArgs({ args, options: { keep: { type: 'boolean' } } });
   const made = await prepare(name === 'demo' ? { preferReady: true } : {});
   console.log(`kernel: ${made.kernel.name} (${made.kernel.release}): ${made.kernel.why}\n`);
   const runDir = await makeRunDir(name);

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { checkout } from '../kernel/places.ts';
 import { usableProcessors } from '../kernel/processors.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
-import { readWantedKernel } from '../setup/config.ts';
+import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import type { KernelName, SetUp } from '../setup/steps.ts';
 import { prepare } from './prepare.ts';
 import { makeRunDir } from './run-dir.ts';
@@ -27,8 +27,8 @@ export const testUsage = `test [--unit-only | --lab-only] [--kernel host|latest|
 
 /** The last line is the sum. Gives the exit code. */
 export async function runTests(args: string[]): Promise<number> {
-  const runDir = await makeRunDir('test');
   const selection = select(args);
+  const runDir = await makeRunDir('test');
   const results: Counts[] = [];
   for (const job of planUnit(selection)) {
     console.log('\nunit tests');
@@ -60,7 +60,10 @@ function select(args: string[]): Selection {
     files,
     unit: values['lab-only'] || (inLab && !notInLab) ? 'left out' : 'wanted',
     lab: values['unit-only'] || (notInLab && !inLab) ? 'left out' : 'wanted',
-    kernel: (values.kernel as KernelName | undefined) ?? readWantedKernel(),
+    kernel:
+      values.kernel === undefined
+        ? readWantedKernel()
+        : parseKernelName(values.kernel, `--kernel ${values.kernel}`),
     grep: values.grep,
   };
 }

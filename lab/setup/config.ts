@@ -15,12 +15,14 @@ export function readCacheDir(environment = process.env): string {
 /** LAB_KERNEL, if the user chose. */
 export function readWantedKernel(environment = process.env): KernelName | undefined {
   const text = environment.LAB_KERNEL ?? '';
-  if (text === '') return undefined;
+  return text === '' ? undefined : parseKernelName(text, `LAB_KERNEL=${text}`);
+}
+
+/** `given`: as the user wrote it. */
+export function parseKernelName(text: string, given: string): KernelName {
   const name = kernelNames.find((known) => known === text);
   if (name === undefined)
-    throw new SetUpFailure(
-      `LAB_KERNEL=${text}: there is no such kernel; accepted are ${kernelNames.join(', ')}`,
-    );
+    throw new SetUpFailure(`${given}: there is no such kernel; accepted are ${kernelNames.join(', ')}`);
   return name;
 }
 
