@@ -2,6 +2,7 @@
 import { monotonicMs } from '../common/clock.ts';
 import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
+import { stopAsked } from '../common/stop.ts';
 import { check } from './check.ts';
 import { type Config, readConfig } from './config.ts';
 import { drain } from './drain.ts';
@@ -115,18 +116,4 @@ function describeDrain(drained: Awaited<ReturnType<typeof drain>>): string {
 
 function whyStuck(stoodMs: number): string | undefined {
   return stoodMs > stuckMs ? `the loop has stood still for ${Math.round(stoodMs / 1000)} s` : undefined;
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const onSignal = () => {
-      if (asked) process.exit(143);
-      asked = true;
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
 }

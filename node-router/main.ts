@@ -4,6 +4,7 @@ import { type HealthServer, serveHealth } from '../common/http.ts';
 import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
 import { reasonOf } from '../common/problem.ts';
+import { stopAsked } from '../common/stop.ts';
 import { type Config, readConfig } from './config.ts';
 import { watchInputs } from './inputs.ts';
 import { createRouteKeeper } from './keeper.ts';
@@ -117,18 +118,4 @@ async function keepServing(
 
 function whyStuck(stoodMs: number): string | undefined {
   return stoodMs > stuckMs ? `the loop has stood still for ${Math.round(stoodMs / 1_000)} s` : undefined;
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopAsked(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const onSignal = () => {
-      if (asked) process.exit(143);
-      asked = true;
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
 }
