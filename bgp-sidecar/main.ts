@@ -1,12 +1,13 @@
 /** bgp-sidecar: announces the VIP prefixes while the lease says yes. Wires its parts; see docs/architecture.md. */
 import { monotonicMs } from '../common/clock.ts';
+import { createHealth, whyStuck } from '../common/health.ts';
 import { createLogger } from '../common/log.ts';
 import { reasonOf } from '../common/problem.ts';
 import { readConfig } from './config.ts';
 import { problems } from './errors.ts';
 import { createExabgpSpeaker } from './exabgp/speaker.ts';
-import { createHealth, whyNotReady } from './health.ts';
 import { watchLease } from './lease-watch.ts';
+import { whyNotReady } from './readiness.ts';
 import { watchSettings } from './settings-source.ts';
 import { createSidecar, type Sidecar } from './sidecar.ts';
 import { createStateWriter } from './state-writer.ts';
@@ -41,23 +42,25 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => sidecar.onStop());
   process.on('SIGINT', () => sidecar.onStop());
 
-  const health = createHealth({
-    address: podIP,
-    log,
-    live: () => (monotonicMs() - sidecar.lastTurnMs > stuckMs ? 'the loop stands still' : undefined),
-    ready: () => {
-      if (sidecar.announces === undefined) return 'no usable settings yet';
-      return sidecar.announces ? whyNotReady(sidecar.status()) : undefined;
+  const health = createHealth(
+    {
+      address: podIP,
+      live: () => whyStuck(monotonicMs() - sidecar.lastTurnMs, stuckMs),
+      ready: () => {
+        if (sidecar.announces === undefined) return 'no usable settings yet';
+        return sidecar.announces ? whyNotReady(sidecar.status()) : undefined;
+      },
+      metrics: () => sidecar.metrics.registry.metrics(),
     },
-    metrics: () => sidecar.metrics.registry.metrics(),
-  });
-  health.listen(defaultHealthPort);
+    log,
+  );
+  health.follow(defaultHealthPort);
   setInterval(() => sidecar.tick(), tickMs);
   await watchSettings({
     file: config.settingsFile,
     identity: { podIP, nodeIP },
     onSettings(given) {
-      health.listen(given.settings.health.sidecarPort);
+      health.follow(given.settings.health.sidecarPort);
       sidecar.onSettings(given);
     },
     onProblems: (found) => sidecar.onProblems(found),

@@ -1,5 +1,6 @@
 /** Wires the controller: inputs → loop → keepalived and kernel; signals, health and metrics. */
 import { monotonicMs } from '../common/clock.ts';
+import { createHealth, whyStuck } from '../common/health.ts';
 import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
 import { stopAsked } from '../common/stop.ts';
@@ -7,7 +8,6 @@ import { check } from './check.ts';
 import { type Config, readConfig } from './config.ts';
 import { drain } from './drain.ts';
 import { followEndpoints } from './followed-endpoints.ts';
-import { createHealth } from './health.ts';
 import { watchInputs } from './inputs.ts';
 import { createMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
@@ -64,7 +64,7 @@ async function run(config: Config): Promise<number> {
   const health = createHealth(
     {
       address: config.podIP,
-      live: () => whyStuck(monotonicMs() - loop.turnedAtMs),
+      live: () => whyStuck(monotonicMs() - loop.turnedAtMs, stuckMs),
       ready: () => reconciler.notReady(),
       metrics: () => metrics.registry.metrics(),
     },
@@ -112,8 +112,4 @@ function describeDrain(drained: Awaited<ReturnType<typeof drain>>): string {
       ? withdrawn
       : `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms`;
   return `${told}; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft ?? 'unknown how many'} connections left`;
-}
-
-function whyStuck(stoodMs: number): string | undefined {
-  return stoodMs > stuckMs ? `the loop has stood still for ${Math.round(stoodMs / 1000)} s` : undefined;
 }

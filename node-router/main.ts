@@ -1,6 +1,6 @@
 /** Wires the node router: settings and pods → loop → the kernel's routes; signals, health and metrics. */
 import { monotonicMs } from '../common/clock.ts';
-import { type HealthServer, serveHealth } from '../common/http.ts';
+import { createHealth, whyStuck } from '../common/health.ts';
 import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
 import { reasonOf } from '../common/problem.ts';
@@ -16,7 +16,6 @@ import { openRtnetlink } from './routes/rtnetlink.ts';
 
 /** Each request of a turn has a deadline; a turn that takes longer than this is stuck. */
 const stuckMs = 60_000;
-const healthRetryMs = 5_000;
 
 const log = createLogger({ program: 'node-router' });
 
@@ -60,27 +59,20 @@ async function run({ settingsFile, nodeName, nodeIP }: Config): Promise<number> 
       loop.trigger();
     },
   });
-  let health: Promise<HealthServer | undefined> = Promise.resolve(undefined);
-  let healthPort: number | undefined;
-  const serve = (port: number) =>
-    keepServing(
-      () =>
-        serveHealth({
-          address: nodeIP,
-          port,
-          live: () => whyStuck(monotonicMs() - loop.turnedAtMs),
-          ready: reconciler.notReady,
-          metrics: () => metrics.registry.metrics(),
-        }),
-      asked,
-    );
+  const health = createHealth(
+    {
+      address: nodeIP,
+      live: () => whyStuck(monotonicMs() - loop.turnedAtMs, stuckMs),
+      ready: reconciler.notReady,
+      metrics: () => metrics.registry.metrics(),
+    },
+    log,
+  );
   const inputs = await watchInputs(settingsFile, log, {
     onSettings(settings) {
+      health.follow(settings.health.port);
       reconciler.offerSettings(settings);
       loop.trigger();
-      if (settings.health.port === healthPort) return;
-      healthPort = settings.health.port;
-      health = health.then((server) => server?.close()).then(() => serve(settings.health.port));
     },
     onPods(snapshot) {
       snapshotAtMs = snapshot.takenAtMs;
@@ -94,28 +86,7 @@ async function run({ settingsFile, nodeName, nodeIP }: Config): Promise<number> 
   events.close();
   await inputs.close();
   await loop.stop();
-  await (await health)?.close();
+  await health.close();
   netlink.close();
   return 0;
-}
-
-/** A port that is taken does not keep the routes from being kept: told, and tried again. */
-async function keepServing(
-  serve: () => Promise<HealthServer>,
-  stopped: Promise<void>,
-): Promise<HealthServer | undefined> {
-  for (let told = ''; ; ) {
-    try {
-      return await serve();
-    } catch (error) {
-      if (reasonOf(error) !== told) log.error('health', {}, reasonOf(error));
-      told = reasonOf(error);
-    }
-    const retry = new Promise<'again'>((resolve) => setTimeout(resolve, healthRetryMs, 'again').unref());
-    if ((await Promise.race([retry, stopped])) !== 'again') return undefined;
-  }
-}
-
-function whyStuck(stoodMs: number): string | undefined {
-  return stoodMs > stuckMs ? `the loop has stood still for ${Math.round(stoodMs / 1_000)} s` : undefined;
 }

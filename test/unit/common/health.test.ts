@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { createHealth } from '../../../controller/health.ts';
+import { createHealth, whyStuck } from '../../../common/health.ts';
 
 const told: string[] = [];
 const tell = (_event: string, _fields: object, text: string) => void told.push(text);
@@ -91,5 +91,10 @@ describe('health', () => {
     expect(seen).to.equal('503 FWM 1 is missing');
     expect(told).to.have.length(1);
     await health.close();
+  });
+
+  it('says how long a loop has stood still, once that is too long', () => {
+    expect(whyStuck(30_000, 30_000)).to.equal(undefined);
+    expect(whyStuck(31_400, 30_000)).to.equal('the loop has stood still for 31 s');
   });
 });

@@ -1,6 +1,7 @@
-/** Health and metrics on the pod's own address, at the port that the settings name now. */
-import { type HealthOptions, type HealthServer, serveHealth } from '../common/http.ts';
-import type { Logger } from '../common/log.ts';
+/** Health and metrics on the program's own address, at the port that the settings name now. */
+import { type HealthOptions, type HealthServer, serveHealth } from './http.ts';
+import type { Logger } from './log.ts';
+import { reasonOf } from './problem.ts';
 
 export interface Health {
   /** Listens there; a port that cannot be had is told once and tried again, and the former one goes on. */
@@ -25,7 +26,7 @@ export function createHealth(options: Omit<HealthOptions, 'port'>, log: Logger):
       server = opened;
       told = '';
     } catch (problem) {
-      const { message } = problem as Error;
+      const message = reasonOf(problem);
       if (message !== told) log.error('health', { port }, message);
       told = message;
       retry = setTimeout(() => begin(port), retryMs);
@@ -50,4 +51,9 @@ export function createHealth(options: Omit<HealthOptions, 'port'>, log: Logger):
       await server?.close();
     },
   };
+}
+
+/** For live(): a loop that stands still, or undefined. */
+export function whyStuck(stoodMs: number, longestMs: number): string | undefined {
+  return stoodMs > longestMs ? `the loop has stood still for ${Math.round(stoodMs / 1000)} s` : undefined;
 }
