@@ -3,6 +3,7 @@ import { monotonicMs } from '../common/clock.ts';
 import { createHealth, whyStuck } from '../common/health.ts';
 import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
+import { createReminder } from '../common/reminder.ts';
 import { stopAsked } from '../common/stop.ts';
 import { check } from './check.ts';
 import { type Config, readConfig } from './config.ts';
@@ -12,7 +13,6 @@ import { watchInputs } from './inputs.ts';
 import { createMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { makeParts } from './parts.ts';
-import { createReminder } from './report.ts';
 
 const tickMs = 1000;
 /** Each step of a turn has a deadline; a turn that takes longer than this is stuck. */

@@ -114,22 +114,6 @@ export function createTeller(tell: (text: string) => void): (texts: readonly str
   };
 }
 
-/** Tells a text at once and then every `everyMs` for as long as it stays true. */
-export function createReminder(tell: (text: string) => void, everyMs: number, nowMs: () => number) {
-  let last = '';
-  let toldAtMs = -Infinity;
-  return (text: string | undefined) => {
-    if (text === undefined) {
-      last = '';
-      return;
-    }
-    if (text === last && nowMs() - toldAtMs < everyMs) return;
-    tell(text);
-    last = text;
-    toldAtMs = nowMs();
-  };
-}
-
 export function countServers(virtualServices: readonly VirtualService[], checkedOut: ReadonlySet<string>) {
   let wanted = 0;
   let live = 0;

@@ -1,7 +1,7 @@
 /** The newest snapshot that has the Service. A Service that is not there any more takes nothing with it. */
 import type { Logger } from '../common/log.ts';
+import { createReminder } from '../common/reminder.ts';
 import type { Snapshot } from './core/types.ts';
-import { createReminder } from './report.ts';
 
 const remindEveryMs = 60_000;
 
