@@ -19,6 +19,15 @@ export interface Places {
   runDir: string;
   memoryMiB?: number | undefined;
   processor?: number | undefined;
+  hardware?: Hardware | undefined;
+}
+
+/** What a User-Mode Linux guest gets beside memory and a processor. */
+export interface Hardware {
+  /** Its network card (vec0 in the guest): a tap device of this network namespace of ours. */
+  card?: { netns: string; tap: string; mac: string };
+  /** Its disk (ubda in the guest): what it writes goes to `changes`, which is made if it is missing. */
+  disk?: { base: string; changes: string };
 }
 
 const mib = 1024 * 1024;
@@ -62,7 +71,7 @@ const bound = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', 
 
 function umlCommand(
   setUp: SetUp,
-  { runDir, memoryMiB = defaultMemoryMiB(), processor = quietestCpu() }: Places,
+  { runDir, memoryMiB = defaultMemoryMiB(), processor = quietestCpu(), hardware = {} }: Places,
 ): string[] {
   const program = setUp.kernel.program;
   if (program === undefined) throw new Error(`kernel ${setUp.kernel.name} has no program to start`);
@@ -72,11 +81,17 @@ function umlCommand(
   const init = `mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/boot && export LIBMOUNT_FORCE_MOUNT2=always && mount -t hostfs -o ${runDir}/boot none /run/boot && exec /bin/sh /run/boot/init.sh`;
   // 6.1 knows only ptrace.
   const mode = setUp.kernel.name === 'latest' ? ['seccomp=on'] : [];
+  const { card, disk } = hardware;
   return [
+    ...(card === undefined ? [] : ['nsenter', `--net=${card.netns}`, '--']),
     ...['taskset', '--cpu-list', String(processor)],
     ...bound,
     ...['sh', '-c', prepare, 'lab-kernel', program, `mem=${memoryMiB}M`, ...mode],
     ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${setUp.root}`, 'ro', 'quiet', `uml_dir=${memory}`],
+    ...(card === undefined
+      ? []
+      : [`vec0:transport=tap,ifname=${card.tap},depth=128,gro=1,mac=${card.mac}`]),
+    ...(disk === undefined ? [] : [`ubd0=${disk.changes},${disk.base}`]),
     ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3', 'init=/bin/sh', '--', '-c', `"${init}"`],
   ];
 }

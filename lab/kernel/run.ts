@@ -7,7 +7,7 @@ import type { SetUp } from '../setup/types.ts';
 import { converse, type ExecOptions } from './conversation.ts';
 import { KernelFailure } from './failure.ts';
 import { encodeFrame, FrameType } from './frames.ts';
-import { planLaunch } from './launch.ts';
+import { type Hardware, planLaunch } from './launch.ts';
 import { checkout, forgetSocketPath, socketPath } from './places.ts';
 
 export interface RunOptions {
@@ -19,6 +19,7 @@ export interface RunOptions {
   memoryMiB?: number;
   /** Of this machine: where the kernel is kept; default: the quietest now. */
   processor?: number;
+  hardware?: Hardware;
   /** Instead of this process' stdout and stderr. */
   output?: NodeJS.WritableStream;
 }
@@ -84,11 +85,11 @@ export async function endKernel(runDir: string): Promise<void> {
   await new Promise((gone) => front.once('close', gone));
 }
 
-function startKeeper(setUp: SetUp, { runDir, memoryMiB, processor }: RunOptions): void {
+function startKeeper(setUp: SetUp, { runDir, memoryMiB, processor, hardware }: RunOptions): void {
   const boot = join(runDir, 'boot');
   mkdirSync(boot, { recursive: true });
   mkdirSync(join(setUp.cacheDir, 'compile-cache'), { recursive: true });
-  const launch = planLaunch(setUp, { checkout, runDir, memoryMiB, processor });
+  const launch = planLaunch(setUp, { checkout, runDir, memoryMiB, processor, hardware });
   const lines = Object.entries(launch.bootEnv).map(([name, value]) => `${name}='${value}'\n`);
   writeFileSync(join(boot, 'boot.env'), lines.join(''));
   writeFileSync(join(boot, 'launch.json'), JSON.stringify(launch));

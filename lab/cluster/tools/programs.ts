@@ -1,0 +1,93 @@
+/** What a cluster is made of, each built from a Go module of its own below this folder, with its pinned versions. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface GoPrograms {
+  /** Folder with go.mod, go.sum and tools.go. */
+  module: string;
+  /** For the reader. */
+  title: string;
+  /** One `go build` each, in this order; packages in one compile beside each other. */
+  builds: { packages: string[]; ldflags?: string; output?: string }[];
+  /** Names of the programs that come out. */
+  programs: string[];
+}
+
+const kubernetesModule = join(import.meta.dirname, 'kubernetes');
+const kubernetesVersion = versionOf('k8s.io/kubernetes', kubernetesModule);
+const helmVersion = versionOf('helm.sh/helm/v4', kubernetesModule);
+const cmd = 'k8s.io/kubernetes/cmd';
+
+/** The same flags for helm as for Kubernetes, so that what they share is compiled and linked from one cache. */
+const versionFlags = [
+  '-s -w',
+  ...Object.entries({
+    gitVersion: kubernetesVersion,
+    gitMajor: kubernetesVersion.slice(1).split('.')[0],
+    gitMinor: kubernetesVersion.split('.')[1],
+    gitTreeState: 'clean',
+    buildDate: '2026-01-01T00:00:00Z',
+  }).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`),
+  `-X helm.sh/helm/v4/internal/version.version=${helmVersion}`,
+].join(' ');
+
+export const helmPrograms: GoPrograms = {
+  module: kubernetesModule,
+  title: `helm ${helmVersion}, kubectl and the checkers of charts, built from Go modules, about 3 min`,
+  builds: [
+    {
+      packages: [
+        `${cmd}/kubectl`,
+        'helm.sh/helm/v4/cmd/helm',
+        'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
+        'github.com/yannh/kubeconform/cmd/kubeconform',
+        'github.com/norwoodj/helm-docs/cmd/helm-docs',
+      ],
+      ldflags: versionFlags,
+    },
+  ],
+  programs: ['kubectl', 'helm', 'helm-unittest', 'kubeconform', 'helm-docs'],
+};
+
+export const kubernetesPrograms: GoPrograms = {
+  module: kubernetesModule,
+  title: `Kubernetes ${kubernetesVersion} and etcd, built from Go modules, about 5 min on two processors`,
+  builds: [
+    {
+      packages: [
+        ...['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'].map(
+          (name) => `${cmd}/${name}`,
+        ),
+      ],
+      ldflags: versionFlags,
+    },
+    // Its import path ends in v3, so it has to be named.
+    { packages: ['go.etcd.io/etcd/server/v3'], output: 'etcd', ldflags: '-s -w' },
+    { packages: ['go.etcd.io/etcd/etcdctl/v3', 'go.etcd.io/etcd/etcdutl/v3'], ldflags: '-s -w' },
+  ],
+  programs: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'etcd'],
+};
+
+const containerdModule = join(import.meta.dirname, 'containerd');
+const containerdVersion = versionOf('github.com/containerd/containerd/v2', containerdModule);
+
+export const containerdPrograms: GoPrograms = {
+  module: containerdModule,
+  title: `containerd ${containerdVersion}, built from Go modules, about 3 min`,
+  builds: [
+    {
+      packages: ['containerd', 'containerd-shim-runc-v2', 'ctr'].map(
+        (name) => `github.com/containerd/containerd/v2/cmd/${name}`,
+      ),
+      ldflags: `-s -w -X github.com/containerd/containerd/v2/version.Version=${containerdVersion}`,
+    },
+  ],
+  programs: ['containerd', 'containerd-shim-runc-v2', 'ctr'],
+};
+
+function versionOf(path: string, module: string): string {
+  const lines = readFileSync(join(module, 'go.mod'), 'utf8').split('\n');
+  const version = lines.map((line) => line.trim().split(/\s+/)).find((words) => words[0] === path)?.[1];
+  if (version === undefined) throw new Error(`${join(module, 'go.mod')} does not require ${path}`);
+  return version;
+}
