@@ -15,6 +15,11 @@ export const problems = problemTable({
     `the password of peer ${peer} in ${file} has ${bytes} bytes: TCP MD5 takes 1 to 80`,
   PEER_SELF: (address: string) =>
     `bgp.peers: ${address} is the pod's own address: a router-id equal to the peer's; name the reflector's address`,
+  NAME_FAILS: (host: string, why: string, kept: string) =>
+    `the peers' name ${host} does not resolve (${why}): ${kept === '' ? 'no session is made with them' : `the addresses known last stay: ${kept}`}; look at bgp.peers, at the Service of that name and whether its pods are ready, and at the cluster's DNS`,
+  PEER_REFUSED: (host: string, address: string, why: string) =>
+    `the peers' name ${host} has the address ${address}, which is not taken as a peer: ${why}; look at what the name stands for`,
+  NO_PEER_KNOWN: () => 'bgp.peers: no address of any peer is known yet',
   PREFIX_REFUSED: (prefix: string, why: string) =>
     `the lease names the prefix ${JSON.stringify(prefix)}, which is not announced: ${why}; look at vip.prefixes of the settings`,
   LEASE_TORN: (why: string) =>

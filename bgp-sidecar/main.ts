@@ -63,7 +63,8 @@ async function main(): Promise<void> {
       health.follow(given.settings.health.sidecarPort);
       sidecar.onSettings(given);
     },
-    onProblems: (found) => sidecar.onProblems(found),
+    onProblems: sidecar.onProblems,
+    onNotes: sidecar.onNotes,
   }); // after the settings, so that a lease that lapsed long ago is measured by bgp.lastResortSeconds
   watchLease(config.leaseFile, (reading) => sidecar.onLease(reading));
 }

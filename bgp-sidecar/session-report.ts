@@ -1,6 +1,6 @@
 /** What the log says of sessions: each change once, and what is down once a minute. */
 import type { Logger } from '../common/log.ts';
-import type { PeerStatus } from './speaker.ts';
+import { namePeer, type PeerStatus } from './speaker.ts';
 
 const firstAfterMs = 10_000;
 const everyMs = 60_000;
@@ -17,10 +17,10 @@ export function createSessionReport(log: Logger): SessionReport {
   let reportedAtMs = -Infinity;
 
   return {
-    changed(peer, { up, problem }) {
+    changed(peer, { up, host, problem }) {
       if (up) {
         said.delete(peer);
-        log.info('session', { peer }, `session with peer ${peer} is up`);
+        log.info('session', { peer }, `session with peer ${namePeer(peer, host)} is up`);
         return;
       }
       const before = said.get(peer) ?? new Set();

@@ -1,12 +1,14 @@
-/** The settings and the passwords that they name, read again when they change; what is refused changes nothing. */
-import { readFile } from 'node:fs/promises';
-import { describeSystemError } from '../common/files.ts';
+/**
+ * The settings with the peers' addresses and passwords, looked at again when any of them may have changed; what is
+ * refused changes nothing.
+ */
 import type { Problem } from '../common/problem.ts';
 import type { BgpSettings, Settings } from '../common/settings.ts';
 import { watchSettings as watchFile } from '../common/settings-file.ts';
-import { problems } from './errors.ts';
+import { followNames, type PeerNamesParts } from './peer-names.ts';
+import { findPeers, type NameNote } from './peers.ts';
 import { chooseNextHop, type Identity } from './routes.ts';
-import type { SpeakerPeer, SpeakerSettings } from './speaker.ts';
+import type { SpeakerSettings } from './speaker.ts';
 
 /** The kubelet changes a Secret without a word about the settings. */
 const rereadMs = 5_000;
@@ -23,6 +25,9 @@ export interface SourceParts {
   onSettings(settings: SidecarSettings): void;
   /** Once for each different set of problems; [] when they are gone. */
   onProblems(found: Problem[]): void;
+  /** What stands against the peers' names now, again and again. */
+  onNotes(notes: NameNote[]): void;
+  dns?: Omit<PeerNamesParts, 'onChange'>;
 }
 
 export async function watchSettings(parts: SourceParts): Promise<{ close(): Promise<void> }> {
@@ -32,13 +37,14 @@ export async function watchSettings(parts: SourceParts): Promise<{ close(): Prom
   let last = '';
   let lastProblems = '';
   let turn: Promise<void> = Promise.resolve();
+  const loadNext = () => {
+    turn = turn.then(load);
+  };
+  const names = followNames({ ...parts.dns, onChange: loadNext });
 
   async function load(): Promise<void> {
-    const result = settings && (await complete(settings, parts.identity));
-    const found = [...refused, ...(Array.isArray(result) ? result : [])];
-    const told = found.map(({ message }) => message).join('\n');
-    if (told !== lastProblems) parts.onProblems(found);
-    lastProblems = told;
+    const result = settings && (await complete(settings));
+    tell([...refused, ...(Array.isArray(result) ? result : [])]);
     if (result === undefined || Array.isArray(result)) return;
     const text = JSON.stringify(result);
     if (text === last) return;
@@ -46,9 +52,25 @@ export async function watchSettings(parts: SourceParts): Promise<{ close(): Prom
     parts.onSettings(result);
   }
 
-  const loadNext = () => {
-    turn = turn.then(load);
-  };
+  function tell(found: Problem[]): void {
+    const told = found.map(({ message }) => message).join('\n');
+    if (told !== lastProblems) parts.onProblems(found);
+    lastProblems = told;
+  }
+
+  /** With what the file does not have; or what stands against it in this pod. */
+  async function complete(given: Settings): Promise<SidecarSettings | Problem[]> {
+    const { bgp } = given;
+    await names.follow(bgp?.peers.flatMap(({ host }) => host ?? []) ?? []);
+    if (bgp === undefined) return { settings: given, speaker: undefined };
+    const { peers, refused: found, notes } = await findPeers(given.vip, bgp, parts.identity.podIP, names);
+    parts.onNotes(notes);
+    found.unshift(...checkNextHop(bgp, parts.identity));
+    if (found.length > 0) return found;
+    const { localAS, holdSeconds } = bgp;
+    return { settings: given, speaker: { localAS, holdSeconds, address: parts.identity.podIP, peers } };
+  }
+
   const watcher = await watchFile(parts.file, {
     onSettings(read) {
       [settings, refused] = [read, []];
@@ -64,51 +86,18 @@ export async function watchSettings(parts: SourceParts): Promise<{ close(): Prom
   return {
     async close() {
       clearInterval(timer);
+      names.close();
       await watcher.close();
     },
   };
 }
 
-/** With the passwords, and what stands against them in this pod. */
-async function complete(settings: Settings, identity: Identity): Promise<SidecarSettings | Problem[]> {
-  if (settings.bgp === undefined) return { settings, speaker: undefined };
-  const refused = checkBgp(settings.bgp, identity);
-  if (refused.length > 0) return refused;
-  const peers: SpeakerPeer[] = [];
-  for (const { address, port, peerAS, passwordFile } of settings.bgp.peers) {
-    const password = passwordFile === undefined ? undefined : await readPassword(address, passwordFile);
-    if (typeof password === 'object') refused.push(password);
-    else peers.push({ address, port, peerAS, password });
-  }
-  if (refused.length > 0) return refused;
-  const { localAS, holdSeconds } = settings.bgp;
-  return { settings, speaker: { localAS, holdSeconds, address: identity.podIP, peers } };
-}
-
 /** What the schema cannot know: who we are. */
-function checkBgp(bgp: BgpSettings, identity: Identity): Problem[] {
-  const found: Problem[] = [];
-  for (const { address } of bgp.peers) {
-    if (address === identity.podIP) found.push(problems.PEER_SELF(address));
-  }
+function checkNextHop(bgp: BgpSettings, identity: Identity): Problem[] {
   try {
     chooseNextHop(bgp.nextHop, identity);
+    return [];
   } catch (problem) {
-    found.push(problem as Problem);
+    return [problem as Problem];
   }
-  return found;
-}
-
-async function readPassword(peer: string, file: string): Promise<string | Problem> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    return problems.PASSWORD_UNREADABLE(peer, file, describeSystemError(error));
-  }
-  // a Secret made by `echo` or an editor ends in a newline that is not part of it
-  const password = text.replace(/\r?\n$/, '');
-  const bytes = Buffer.byteLength(password);
-  // TCP_MD5SIG_MAXKEYLEN, include/uapi/linux/tcp.h
-  return bytes >= 1 && bytes <= 80 ? password : problems.PASSWORD_LENGTH(peer, file, bytes);
 }

@@ -13,6 +13,8 @@ export interface Route {
 
 export interface SpeakerPeer {
   address: string;
+  /** the name that it was found by, for people */
+  host?: string | undefined;
   port: number;
   peerAS: number;
   /** TCP MD5 (RFC 2385); never logged */
@@ -29,6 +31,7 @@ export interface SpeakerSettings {
 
 export interface PeerStatus {
   up: boolean;
+  host?: string | undefined;
   /** monotonicMs() of the last change */
   sinceMs: number;
   /** while it is down: why, in words */
@@ -68,4 +71,9 @@ export interface Speaker {
   status(): SpeakerStatus;
   /** Ends the speaker and its sessions; never rejects. `kill`: it is not asked, since it did not listen. */
   stop(how: 'ask' | 'kill'): Promise<void>;
+}
+
+/** A peer in words: its address, and its name where it has one. */
+export function namePeer(address: string, host: string | undefined): string {
+  return host === undefined ? address : `${address} (${host})`;
 }

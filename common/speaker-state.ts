@@ -10,7 +10,11 @@ export interface SpeakerState {
   /** SIGTERM was seen: the prefixes are withdrawn, or about to be */
   stopping: boolean;
   prefixes: Record<string, PrefixState>;
-  peers: Record<string, { up: boolean; sinceMs: number; problem?: string | undefined }>;
+  /** by address */
+  peers: Record<
+    string,
+    { up: boolean; sinceMs: number; host?: string | undefined; problem?: string | undefined }
+  >;
 }
 
 const schema: z.ZodType<SpeakerState> = z.object({
@@ -20,7 +24,12 @@ const schema: z.ZodType<SpeakerState> = z.object({
   prefixes: z.record(z.string(), z.enum(['announced', 'last-resort', 'withdrawn'])),
   peers: z.record(
     z.string(),
-    z.object({ up: z.boolean(), sinceMs: z.number(), problem: z.string().optional() }),
+    z.object({
+      up: z.boolean(),
+      sinceMs: z.number(),
+      host: z.string().optional(),
+      problem: z.string().optional(),
+    }),
   ),
 });
 

@@ -1,7 +1,9 @@
 /** Why a session is down, in words that say what to do. Pure. NOTIFICATION codes: RFC 4271 4.5, RFC 4486. */
 
+import { namePeer, type SpeakerPeer } from '../speaker.ts';
+
 export interface DownFacts {
-  peer: { address: string; port: number; peerAS: number; password?: string | undefined };
+  peer: SpeakerPeer;
   localAS: number;
   /** our router-id and local address */
   address: string;
@@ -81,7 +83,7 @@ export function explainDown(reason: string, facts: DownFacts): Explanation {
 }
 
 function explainReceived(code: string, name: string, { peer, localAS, address }: DownFacts): string {
-  const at = `peer ${peer.address}`;
+  const at = `peer ${namePeer(peer.address, peer.host)}`;
   if (code === '2,2')
     return `${at} refused our AS ${localAS} (${name}): make bgp.localAS and the AS that the peer expects of ${address} the same`;
   if (code === '2,3')
@@ -96,7 +98,7 @@ function explainReceived(code: string, name: string, { peer, localAS, address }:
 }
 
 function explainSent(code: string, name: string, reason: string, { peer, address }: DownFacts): string {
-  const at = `peer ${peer.address}`;
+  const at = `peer ${namePeer(peer.address, peer.host)}`;
   const theirs = /ASN in OPEN \((\d+)\)/.exec(reason)?.[1] ?? 'unknown';
   if (code === '2,2')
     return `${at} has AS ${theirs}, and bgp.peers says ${peer.peerAS} (${name}): make the two the same`;
@@ -107,7 +109,7 @@ function explainSent(code: string, name: string, reason: string, { peer, address
 }
 
 function explainClosed(reason: string, { peer, address, wasUp }: DownFacts): string {
-  const at = `peer ${peer.address}`;
+  const at = `peer ${namePeer(peer.address, peer.host)}`;
   if (wasUp)
     return `${at} closed the connection: its BGP daemon ended, restarts, or dropped us (its log says why)`;
   if (/Broken TCP|closed by the remote|could not|refused/i.test(reason))
@@ -121,5 +123,5 @@ export function explainSilence({ peer, address }: Pick<DownFacts, 'peer' | 'addr
     peer.password === undefined
       ? 'no password is set here: the peer may want one'
       : 'the password differs from the peer’s';
-  return `peer ${peer.address} does not answer on ${peer.address}:${peer.port} from ${address}: the address is wrong, a firewall drops port ${peer.port}, or ${password}`;
+  return `peer ${namePeer(peer.address, peer.host)} does not answer on ${peer.address}:${peer.port} from ${address}: the address is wrong, a firewall drops port ${peer.port}, or ${password}`;
 }

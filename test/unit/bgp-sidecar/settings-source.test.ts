@@ -13,11 +13,14 @@ describe('bgp-sidecar: settings', () => {
   let source: { close(): Promise<void> } | undefined;
   const given: SidecarSettings[] = [];
   const told: string[] = [];
+  const notes: string[] = [];
+  let resolve: (host: string) => Promise<string[]> = () => Promise.reject(new Error('no name is asked for'));
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'sidecar-settings-'));
     file = join(directory, 'settings.yaml');
     given.length = 0;
     told.length = 0;
+    notes.length = 0;
   });
   afterEach(async () => {
     await source?.close();
@@ -30,6 +33,8 @@ describe('bgp-sidecar: settings', () => {
       identity: { podIP: '10.42.0.2', nodeIP: '192.0.2.1' },
       onSettings: (settings) => void given.push(settings),
       onProblems: (found) => void told.push(...found.map(({ message }) => message)),
+      onNotes: (found) => void notes.push(...found.map(({ problem }) => problem.message)),
+      dns: { resolve, everyMs: 10, answerMs: 50 },
     });
   };
   const until = async (what: string, holds: () => boolean) => {
@@ -76,5 +81,96 @@ describe('bgp-sidecar: settings', () => {
     await until('the problem', () => told.length > 0);
     expect(told.join()).to.contain('service.name');
     expect(given).to.deep.equal([]);
+  });
+
+  const addresses = () => given.at(-1)?.speaker?.peers.map(({ address }) => address) ?? [];
+  const named = (...hosts: string[]) =>
+    `${head}bgp: { localAS: 64512, peers: [${hosts.map((host) => `{ host: ${host} }`).join(', ')}] }\n`;
+
+  const first = () => until('the first settings', () => given.length === 1);
+
+  it('takes every address of a name as a peer, and follows them', async () => {
+    let answer = ['10.0.0.252', '10.0.0.251'];
+    resolve = async () => answer;
+    writeFileSync(file, named('reflector.lb'));
+    await watch();
+    await first();
+    expect(given[0]?.speaker?.peers).to.deep.equal(
+      ['10.0.0.251', '10.0.0.252'].map((address) => ({
+        address,
+        host: 'reflector.lb',
+        port: 179,
+        peerAS: 64512,
+        password: undefined,
+      })),
+    );
+    answer = ['10.0.0.253', '10.0.0.252'];
+    await until('the other address', () => given.length === 2);
+    expect(addresses()).to.deep.equal(['10.0.0.252', '10.0.0.253']);
+    expect(notes).to.deep.equal([]);
+  });
+
+  it('an empty answer, a failure and silence leave the addresses known last, and are told', async () => {
+    const answers: [string, () => Promise<string[]>, RegExp][] = [
+      [
+        'an empty answer',
+        async () => [],
+        /it has no A record\): the addresses known last stay: 10\.0\.0\.251;/,
+      ],
+      [
+        'a failure',
+        () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN' })),
+        /the DNS server gave no answer/,
+      ],
+    ];
+    let answer = async () => ['10.0.0.251'];
+    resolve = () => answer();
+    writeFileSync(file, named('reflector.lb'));
+    await watch();
+    await first();
+    for (const [what, how, words] of answers) {
+      answer = how;
+      await until(what, () => words.test(notes.at(-1) ?? ''));
+      expect(addresses()).to.deep.equal(['10.0.0.251']);
+    }
+    answer = () => new Promise(() => {});
+    await until('silence', () => /no answer in 0\.05 s/.test(notes.at(-1) ?? ''));
+    expect(addresses()).to.deep.equal(['10.0.0.251']);
+    expect(told).to.deep.equal([]);
+  });
+
+  it('a name that does not resolve keeps nothing else back; alone it refuses the settings, until it resolves', async () => {
+    const known: Record<string, string[]> = { good: ['10.0.0.251'] };
+    resolve = async (host) => known[host] ?? [];
+    writeFileSync(file, named('good', 'bad'));
+    await watch();
+    await first();
+    expect(addresses()).to.deep.equal(['10.0.0.251']);
+    expect(notes[0]).to.match(
+      /name bad does not resolve .* no session is made with them; look at bgp\.peers/,
+    );
+    writeFileSync(file, named('bad'));
+    await until('the refusal', () => told.some((text) => text.includes('no address of any peer')));
+    expect(addresses()).to.deep.equal(['10.0.0.251']);
+    known.bad = ['10.0.0.9'];
+    await until('the address', () => addresses()[0] === '10.0.0.9');
+  });
+
+  it('leaves out addresses that cannot be a peer, each with its reason', async () => {
+    resolve = async () => ['10.0.0.251', '10.0.0.252', '10.42.0.2', '127.0.0.1', '203.0.113.3'];
+    writeFileSync(
+      file,
+      `${head}bgp: { localAS: 64512, peers: [{ host: reflector.lb }, { address: 10.0.0.251 }] }\n`,
+    );
+    await watch();
+    await first();
+    expect(addresses()).to.deep.equal(['10.0.0.252', '10.0.0.251']);
+    for (const words of [
+      'address 10.0.0.251, which is not taken as a peer: bgp.peers has it already',
+      "address 10.42.0.2, which is not taken as a peer: it is the pod's own address",
+      'address 127.0.0.1, which is not taken as a peer: no peer can have it',
+      'address 203.0.113.3, which is not taken as a peer: it is within the VIP prefix 203.0.113.0/28',
+    ])
+      expect(notes.filter((note) => note.includes(words)).length, words).to.be.at.least(1);
   });
 });

@@ -73,6 +73,16 @@ bgp:
     expect(accept(JSON.stringify(settings))).to.deep.equal(settings);
   });
 
+  it('takes peers by name beside peers by address', () => {
+    const bgp =
+      'bgp: { localAS: 64512, peers: [{ address: 10.0.0.251 }, { host: reflector.lb. }, { host: r }] }';
+    expect(accept(`${least}${bgp}\n`).bgp?.peers).to.deep.equal([
+      { address: '10.0.0.251', port: 179, peerAS: 64_512 },
+      { host: 'reflector.lb.', port: 179, peerAS: 64_512 },
+      { host: 'r', port: 179, peerAS: 64_512 },
+    ]);
+  });
+
   it('gives an HTTP check its defaults', () => {
     expect(accept(`${least}healthCheck: { type: http }\n`).healthCheck.http).to.deep.equal({
       path: '/healthz',
@@ -194,6 +204,23 @@ bgp:
       'peers[1]: "10.0.0.1" is there a second time; accepted: a peer once',
     ],
     ['peers: []', 'peers: is []; accepted: a list of one or more peers'],
+    ['peers: [{ port: 179 }]', 'peers[0]: has neither address nor host; accepted: one of the two'],
+    [
+      'peers: [{ address: 10.0.0.1, host: reflector }]',
+      'peers[0]: has both address and host; accepted: one of the two',
+    ],
+    [
+      'peers: [{ host: reflector.lb }, { host: reflector.lb., port: 1790 }]',
+      'peers[1]: "reflector.lb" is there a second time; accepted: a peer once',
+    ],
+    [
+      'peers: [{ host: 10.0.0.1 }]',
+      'peers[0].host: is "10.0.0.1", which belongs under address; accepted: a DNS name',
+    ],
+    ['peers: [{ host: "a b" }]', 'peers[0].host: is "a b"; accepted: a DNS name'],
+    ['peers: [{ host: a..b }]', 'peers[0].host: is "a..b"; accepted: a DNS name'],
+    ['peers: [{ host: 10.1.2 }]', 'peers[0].host: is "10.1.2"; accepted: a DNS name'],
+    ['peers: [{ host: 4 }]', 'peers[0].host: is 4; accepted: a DNS name'],
     ['peers: [{ address: reflector }]', 'peers[0].address: is "reflector"'],
     [
       'peers: [{ address: "::1" }]',
@@ -205,7 +232,7 @@ bgp:
     ],
     [
       'peers: [{ address: 10.0.0.1, password: secret }]',
-      'peers[0]: unknown field "password"; accepted: address, port, peerAS, passwordFile',
+      'peers[0]: unknown field "password"; accepted: address, host, port, peerAS, passwordFile',
     ],
     ['holdSeconds: 2', 'holdSeconds: is 2; accepted: 0, or a whole number from 3 to 65535 (RFC 4271)'],
     ['holdSeconds: 65536', 'holdSeconds: is 65536; accepted: 0, or a whole number from 3 to 65535'],
