@@ -5,17 +5,29 @@ import { parseSettings, type Settings } from './settings.ts';
 import { SettledFile } from './settled-file.ts';
 import { watchPath } from './watch-path.ts';
 
-export interface SettingsHandlers {
+export interface SettingsHandlers<T> {
   /** read for the first time, or changed */
-  onSettings(settings: Settings): void;
+  onSettings(settings: T): void;
   /** refused: what was read last stays. Told once for each reason. */
   onRefused(problems: Problem[]): void;
 }
 
+/** What the check of a text gives: the settings, or all that is wrong with it. */
+type Parse<T> = (
+  text: string,
+  fileName: string,
+) => { settings: T; problems?: undefined } | { settings?: undefined; problems: Problem[] };
+
 /** Follows the settings file, for the programs of an LB pod. */
-export async function watchSettings(
+export function watchSettings(path: string, handlers: SettingsHandlers<Settings>) {
+  return followSettings(path, parseSettings, handlers);
+}
+
+/** Follows a settings file of whatever schema. */
+export async function followSettings<T extends object>(
   path: string,
-  { onSettings, onRefused }: SettingsHandlers,
+  parse: Parse<T>,
+  { onSettings, onRefused }: SettingsHandlers<T>,
 ): Promise<{ close(): Promise<void> }> {
   const file = new SettledFile(path);
   let given = '';
@@ -40,16 +52,16 @@ export async function watchSettings(
   }
 
   function take(text: string): void {
-    const { settings, problems: found } = parseSettings(text, path);
-    if (settings === undefined) {
-      refuse(found);
+    const parsed = parse(text, path);
+    if (parsed.problems !== undefined) {
+      refuse(parsed.problems);
       return;
     }
     told = '';
-    const canonical = JSON.stringify(settings);
+    const canonical = JSON.stringify(parsed.settings);
     if (canonical === given) return;
     given = canonical;
-    onSettings(settings);
+    onSettings(parsed.settings);
   }
 
   const looking = keepLooking(look);

@@ -1,8 +1,9 @@
 /** Keeps the kernel's routes as wanted: reads them, plans, carries out, and remembers what it did. */
 import type { Logger } from '../common/log.ts';
 import { reasonOf } from '../common/problem.ts';
-import { planRoutes } from './core/plan.ts';
-import type { Action, Note, WantedRoute } from './core/types.ts';
+import { ownProtocol, planRoutes } from './core/plan.ts';
+import type { Action, LbPod, Note, WantedRoute } from './core/types.ts';
+import { findHolders } from './core/wanted.ts';
 import { problems } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { describeFailure, reportDeparting, reportGone, reportMended, reportSet } from './report.ts';
@@ -26,6 +27,8 @@ export interface Order {
 }
 
 export interface RouteKeeper {
+  /** Whose pods the kernel's own routes lead to: prefix → service. Throws when the kernel does not answer. */
+  holders(pods: readonly LbPod[]): Promise<Map<string, string>>;
   /** Gives what stands in the way; an empty list when the kernel holds what is wanted. */
   keep(order: Order): Promise<Note[]>;
   /** Whether a change of this prefix's routes, made by somebody else, is a reason to look again. */
@@ -102,6 +105,10 @@ export function createRouteKeeper({ netlink, log, metrics, nowMs }: KeeperParts)
   }
 
   return {
+    async holders(pods) {
+      const own = (await netlink.routes()).filter((route) => route.protocol === ownProtocol);
+      return findHolders(own, pods);
+    },
     async keep(order) {
       try {
         const name = order.interface;

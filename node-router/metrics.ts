@@ -16,9 +16,11 @@ export interface Metrics {
 export interface MetricsParts {
   /** Age of the last snapshot of pods, undefined before the first. */
   readonly snapshotAgeSeconds: () => number | undefined;
+  /** Since the API server last confirmed it; undefined without an API, or before it did. */
+  readonly confirmedAgeSeconds: () => number | undefined;
 }
 
-export function createMetrics({ snapshotAgeSeconds }: MetricsParts): Metrics {
+export function createMetrics({ snapshotAgeSeconds, confirmedAgeSeconds }: MetricsParts): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const named = (name: string, help: string) => ({
@@ -26,19 +28,22 @@ export function createMetrics({ snapshotAgeSeconds }: MetricsParts): Metrics {
     help,
     registers,
   });
-  new Gauge({
-    ...named('snapshot_age_seconds', 'Time since the pods of this node last changed'),
-    collect() {
-      const age = snapshotAgeSeconds();
-      if (age !== undefined) this.set(age);
-    },
-  });
-  new Gauge({
-    ...named('resident_memory_bytes', 'Resident memory of the node router'),
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
+  const measure = (name: string, help: string, value: () => number | undefined) =>
+    new Gauge({
+      ...named(name, help),
+      collect() {
+        const measured = value();
+        if (measured === undefined) this.remove();
+        else this.set(measured);
+      },
+    });
+  measure('snapshot_age_seconds', 'Time since the pods of this node last changed', snapshotAgeSeconds);
+  measure(
+    'confirmed_age_seconds',
+    'Time since the API server last confirmed the pods of this node',
+    confirmedAgeSeconds,
+  );
+  measure('resident_memory_bytes', 'Resident memory of the node router', () => process.memoryUsage.rss());
   return {
     registry,
     pods: new Gauge({ ...named('pods', 'LB pods of this node, by state'), labelNames: ['state'] }),

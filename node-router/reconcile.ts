@@ -18,9 +18,12 @@ const sysctlsMs = 10_000;
 export interface ReconcilerParts {
   readonly nodeName: string;
   readonly nodeIP: string;
+  readonly sysctlDirectory: string;
   readonly keeper: RouteKeeper;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Events for those whose pods are refused */
+  readonly record: (notes: readonly Note[]) => void;
   readonly nowMs: () => number;
 }
 
@@ -38,15 +41,15 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let settings: NodeRouterSettings | undefined;
   let snapshot: PodSnapshot | undefined;
   let fresh = false;
-  let holders = new Map<string, string>();
+  let holders: Map<string, string> | undefined;
   let faults: Note[] | undefined;
   let failing: Backoff | undefined;
   let sysctls: { dueAtMs: number; mode: string; notes: readonly Note[] } | undefined;
-  const tell = createTeller(log);
+  const tell = createTeller(parts);
 
   async function lookAtSysctls(mode: NodeRouterSettings['setMultipathHashPolicy']): Promise<readonly Note[]> {
     if (sysctls !== undefined && sysctls.mode === mode && nowMs() < sysctls.dueAtMs) return sysctls.notes;
-    const state = await checkSysctls(mode);
+    const state = await checkSysctls(mode, parts.sysctlDirectory);
     if (state.changed) log.info('sysctl', {}, 'net.ipv4.fib_multipath_hash_policy set to 1');
     metrics.hashPolicy.set(state.hashPolicy);
     sysctls = { dueAtMs: nowMs() + sysctlsMs, mode, notes: state.problems };
@@ -81,6 +84,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
         allowedPrefixes: settings.allowedPrefixes,
         allowedNamespaces: settings.allowedNamespaces,
       });
+      holders ??= await keeper.holders(read.pods);
       const { routes: wanted, notes } = computeWanted(read.pods, holders);
       holders = new Map(wanted.map((route) => [route.prefix, route.owner]));
       faults = await keeper.keep({ wanted, blackholeSeconds, interface: name, seenAtMs });

@@ -68,14 +68,31 @@ function describeAction(action: Action): string {
   return `route ${action.prefix} ${via(action.nexthops)}`;
 }
 
+/** An Event lives for an hour (kube-apiserver's --event-ttl): what still holds is recorded anew before that. */
+const recordAgainMs = 30 * 60_000;
+
+export interface TellerParts {
+  readonly log: Logger;
+  /** makes Events of the notes that are about pods */
+  readonly record: (notes: readonly Note[]) => void;
+  readonly nowMs: () => number;
+}
+
 /** Tells each note once for as long as it lasts; one that went and comes again is told again. */
-export function createTeller(log: Logger): (notes: readonly Note[]) => void {
-  let told = new Set<string>();
+export function createTeller({ log, record, nowMs }: TellerParts): (notes: readonly Note[]) => void {
+  let recordedAtMs = new Map<string, number>();
   return (notes) => {
-    for (const { code, message } of notes) {
-      if (!told.has(message)) log.warn('attention', { code }, message);
-      told.add(message);
+    const due: Note[] = [];
+    const lasting = new Map<string, number>();
+    for (const note of notes) {
+      const { code, message } = note;
+      const beforeMs = lasting.get(message) ?? recordedAtMs.get(message);
+      if (beforeMs === undefined) log.warn('attention', { code }, message);
+      const isDue = beforeMs === undefined || nowMs() - beforeMs >= recordAgainMs;
+      if (isDue) due.push(note);
+      lasting.set(message, isDue ? nowMs() : beforeMs);
     }
-    told = new Set(notes.map((note) => note.message));
+    recordedAtMs = lasting;
+    record(due);
   };
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Prefix, parsePrefix } from '../common/cidr.ts';
 import type { Problem } from '../common/problem.ts';
-import { describeIssues, expects, fields, integer, matching } from '../common/schema.ts';
+import { describeIssues, expects, fields, integer, matching, oneOf } from '../common/schema.ts';
 import { absolutePath, dnsLabel, prefixes } from '../common/settings/shapes.ts';
 import { parseDocuments } from '../common/yaml-text.ts';
 import { problems } from './errors.ts';
@@ -20,12 +20,14 @@ const schema = fields({
   /** how long packets are dropped after the last LB pod of a prefix is gone: the BGP hold time */
   blackholeSeconds: integer(0, 3_600).default(9),
   pods: fields({
-    source: z.enum(['files'], expects('files')).default('files'),
+    /** kubernetes: the LB pods that the API server knows on NODE_NAME */
+    source: oneOf(['kubernetes', 'files']).default('files'),
+    /** with source files */
     files: fields({ directory: absolutePath.default('/etc/portable-lb/pods') }).prefault({}),
   }).prefault({}),
   /** the interface to the LB pods; left out, the kernel finds it by the pod's address */
   interface: matching(/^[^\s/]{1,15}$/, 'the name of an interface').optional(),
-  setMultipathHashPolicy: z.enum(['check', 'set'], expects('check or set')).default('check'),
+  setMultipathHashPolicy: oneOf(['check', 'set']).default('check'),
   health: fields({ port: integer(1, 65_535, 'a port').default(9442) }).prefault({}),
 });
 

@@ -4,7 +4,7 @@
  */
 import type { V1Pod } from '@kubernetes/client-node';
 import { contains, familyOf, type Prefix, parsePrefix } from '../../common/cidr.ts';
-import type { LbPod, Note, PodState } from './types.ts';
+import { describePod, type LbPod, type Note, type PodRef, type PodState } from './types.ts';
 
 export const prefixesAnnotation = 'portable-lb/vip-prefixes';
 export const serviceLabel = 'portable-lb/service';
@@ -30,10 +30,10 @@ export function readPods(pods: readonly V1Pod[], scope: Scope): { pods: LbPod[];
 function readPod(pod: V1Pod, scope: Scope, notes: Note[]): LbPod | undefined {
   const asked = pod.metadata?.annotations?.[prefixesAnnotation];
   if (asked === undefined || !isOfNode(pod, scope.nodeName) || isOver(pod)) return undefined;
-  const namespace = pod.metadata?.namespace ?? 'default';
-  const name = `${namespace}/${pod.metadata?.name ?? '?'}`;
+  const ref = refOf(pod);
+  const { namespace } = ref;
   const note = (code: string, what: string) => {
-    notes.push({ code, message: `pod ${name}: ${what}` });
+    notes.push({ code, message: `pod ${describePod(ref)}: ${what}`, pods: [ref] });
     return undefined;
   };
   if (scope.allowedNamespaces !== undefined && !scope.allowedNamespaces.includes(namespace)) {
@@ -56,7 +56,12 @@ function readPod(pod: V1Pod, scope: Scope, notes: Note[]): LbPod | undefined {
   const prefixes = takePrefixes(asked, address, scope, (what) => note('PREFIX_REFUSED', what));
   if (prefixes.length === 0) return undefined;
   const owner = `${namespace}/${ownerOf(pod)}`;
-  return { name, owner, address, state: stateOf(pod), createdAtMs: createdAtMs(pod), prefixes };
+  return { ref, owner, address, state: stateOf(pod), createdAtMs: createdAtMs(pod), prefixes };
+}
+
+function refOf({ metadata }: V1Pod): PodRef {
+  const { namespace = 'default', name = '?', uid } = metadata ?? {};
+  return { namespace, name, ...(uid === undefined ? {} : { uid }) };
 }
 
 function takePrefixes(

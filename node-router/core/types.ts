@@ -1,10 +1,24 @@
-/** The words that the rooms of the node router pass to each other. Types only. */
+/** The words that the rooms of the node router pass to each other. */
 import type { Prefix } from '../../common/cidr.ts';
 
 /** Something a person should be told once, as long as it lasts. */
 export interface Note {
   readonly code: string;
   readonly message: string;
+  /** the pods whose owners it concerns: each is told by an Event of its own */
+  readonly pods?: readonly PodRef[];
+}
+
+/** Which pod an Event is about. */
+export interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid?: string;
+}
+
+/** `namespace/name` */
+export function describePod({ namespace, name }: PodRef): string {
+  return `${namespace}/${name}`;
 }
 
 /** The best first: an LB pod takes traffic, or finishes what it has, or will soon take some. */
@@ -13,8 +27,7 @@ export type PodState = (typeof podStates)[number];
 
 /** An LB pod of this node that a route may lead to. */
 export interface LbPod {
-  /** `namespace/name` */
-  readonly name: string;
+  readonly ref: PodRef;
   /** the service it belongs to: `namespace/service` */
   readonly owner: string;
   readonly address: string;

@@ -1,7 +1,15 @@
 /** LB pods → one route per VIP prefix. */
 import { overlaps, type Prefix } from '../../common/cidr.ts';
 import { canonical } from './addresses.ts';
-import { type LbPod, type Note, podStates, type WantedRoute } from './types.ts';
+import {
+  describePod,
+  type KernelRoute,
+  type LbPod,
+  type Note,
+  type PodRef,
+  podStates,
+  type WantedRoute,
+} from './types.ts';
 
 /** One service's wish for one prefix. */
 interface Claim {
@@ -12,6 +20,22 @@ interface Claim {
 
 /** Which service holds which prefix: an input, so that a roll-out of its pods does not lose it to another. */
 export type Holders = ReadonlyMap<string, string>;
+
+/**
+ * The holders as the routes of a former run show them: after a roll-out the pods of a service may all be younger than
+ * those of another that claims its prefix, and a restart of this program must not hand it over.
+ */
+export function findHolders(own: readonly KernelRoute[], pods: readonly LbPod[]): Map<string, string> {
+  const holders = new Map<string, string>();
+  for (const { prefix, nexthops } of own) {
+    const pod = pods.find(
+      ({ address, prefixes }) =>
+        nexthops.includes(address) && prefixes.some((claimed) => claimed.text === prefix),
+    );
+    if (pod !== undefined) holders.set(prefix, pod.owner);
+  }
+  return holders;
+}
 
 export function computeWanted(
   pods: readonly LbPod[],
@@ -63,21 +87,27 @@ function routeOf({ prefix, owner, pods }: Claim): WantedRoute {
   return { prefix: prefix.text, owner, state, nexthops };
 }
 
-/** Both services are told, each by its own line. */
+/** Both services are told, each by its own line and by an Event on each of its own pods. */
 function describeConflict(winner: Claim, loser: Claim): Note[] {
-  const pods = (claim: Claim) =>
-    claim.pods
-      .map((pod) => pod.name)
-      .sort()
-      .join(', ');
+  const code = 'PREFIX_CONFLICT';
   return [
     {
-      code: 'PREFIX_CONFLICT',
-      message: `service ${loser.owner} gets no route for ${loser.prefix.text} on this node: service ${winner.owner} has ${winner.prefix.text} (pods ${pods(winner)}); give ${loser.owner} another prefix, or remove its annotation from ${pods(loser)}`,
+      code,
+      pods: refsOf(loser),
+      message: `service ${loser.owner} gets no route for ${loser.prefix.text} on this node: service ${winner.owner} has ${winner.prefix.text} (pods ${namesOf(winner)}); give ${loser.owner} another prefix, or remove its annotation from ${namesOf(loser)}`,
     },
     {
-      code: 'PREFIX_CONFLICT',
-      message: `service ${winner.owner} keeps ${winner.prefix.text} on this node, though service ${loser.owner} claims ${loser.prefix.text} too (pods ${pods(loser)})`,
+      code,
+      pods: refsOf(winner),
+      message: `service ${winner.owner} keeps ${winner.prefix.text} on this node, though service ${loser.owner} claims ${loser.prefix.text} too (pods ${namesOf(loser)})`,
     },
   ];
+}
+
+function refsOf(claim: Claim): PodRef[] {
+  return claim.pods.map((pod) => pod.ref);
+}
+
+function namesOf(claim: Claim): string {
+  return refsOf(claim).map(describePod).sort().join(', ');
 }

@@ -9,11 +9,16 @@ export interface PodSnapshot {
 
 export interface PodHandlers {
   onSnapshot(snapshot: PodSnapshot): void;
-  /** Something could not be read; the last snapshot stays. Told once as long as it lasts. */
-  onFailure(problem: { code: string; message: string }): void;
+  /**
+   * Something could not be read; the last snapshot stays. Told once as long as it lasts. undefined: a source that
+   * could not be read at all is well again.
+   */
+  onFailure(problem: { code: string; message: string } | undefined): void;
 }
 
-/** Files here; the Kubernetes API later. A source gives nothing before it knows all. */
+/** Files, or the Kubernetes API. A source gives nothing before it knows all: routes of pods unseen are kept. */
 export interface PodSource {
+  /** When the API server last confirmed the snapshot, by the monotonic clock; files need nobody's word. */
+  readonly confirmedAtMs?: number | undefined;
   close(): Promise<void>;
 }

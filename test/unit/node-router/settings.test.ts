@@ -20,6 +20,14 @@ describe('node router: settings', () => {
     expect(settings?.interface).to.equal(undefined);
   });
 
+  it('takes pods from the Kubernetes API', () => {
+    const { settings } = parseSettings(
+      'allowedPrefixes: [203.0.113.0/24]\npods: { source: kubernetes }',
+      file,
+    );
+    expect(settings?.pods.source).to.equal('kubernetes');
+  });
+
   for (const [what, text, words] of [
     ['no prefixes', '{}', ['allowedPrefixes', 'is missing']],
     ['an empty list of prefixes', 'allowedPrefixes: []', ['allowedPrefixes', 'one or more']],
@@ -42,7 +50,7 @@ describe('node router: settings', () => {
     [
       'a wrong source',
       'allowedPrefixes: [203.0.113.0/24]\npods: { source: etcd }',
-      ['pods.source', '"etcd"', 'files'],
+      ['pods.source', '"etcd"', 'kubernetes or files'],
     ],
     [
       'a wrong policy',
@@ -72,6 +80,8 @@ describe('node router: command line and environment', () => {
     expect(readConfig([], env)).to.deep.equal({
       task: 'run',
       settingsFile: file,
+      sysctlDirectory: '/proc/sys',
+      daemonSet: '',
       nodeName: 'node-1',
       nodeIP: '192.0.2.11',
     });
@@ -79,11 +89,21 @@ describe('node router: command line and environment', () => {
 
   it('needs no identity to remove its routes', () => {
     expect(readConfig(['--remove-routes'], {}).task).to.equal('remove-routes');
+    expect(readConfig(['--remove-routes-of', 'lb/node-router'], {})).to.include({
+      task: 'remove-everywhere',
+      daemonSet: 'lb/node-router',
+    });
+  });
+
+  it('stays, once its routes are removed, where its health can be asked', () => {
+    expect(readConfig(['--remove-routes', '--stay'], env).task).to.equal('stay-removed');
+    expect(() => readConfig(['--remove-routes', '--stay'], {})).to.throw('NODE_NAME is not set');
   });
 
   it('names what is missing or wrong', () => {
     expect(() => readConfig([], { NODE_IP: '192.0.2.11' })).to.throw('NODE_NAME is not set');
     expect(() => readConfig([], { ...env, NODE_IP: 'node-1' })).to.throw('NODE_IP is "node-1"');
+    expect(() => readConfig(['--remove-routes-of', 'node-router'], {})).to.throw('NAMESPACE/DAEMONSET');
     expect(() => readConfig(['--remove'], env))
       .to.throw('--remove')
       .with.property('message')

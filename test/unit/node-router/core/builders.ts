@@ -28,6 +28,7 @@ export interface PodFacts {
   terminating?: boolean;
   created?: string;
   hostNetwork?: boolean;
+  uid?: string;
 }
 
 /** A manifest as a file holds it: times are text. */
@@ -37,6 +38,7 @@ export function podOf(facts: PodFacts = {}): V1Pod {
     metadata: {
       name,
       namespace,
+      ...(facts.uid === undefined ? {} : { uid: facts.uid }),
       annotations: { [prefixesAnnotation]: prefixes },
       ...(facts.service === undefined ? {} : { labels: { [serviceLabel]: facts.service } }),
       ...(facts.created === undefined ? {} : { creationTimestamp: facts.created as unknown as Date }),
@@ -63,7 +65,7 @@ export function lbPod(facts: Partial<Omit<LbPod, 'prefixes'>> & { prefixes?: str
   const { prefixes = ['203.0.113.0/28'], ...rest } = facts;
   const address = facts.address ?? '10.42.1.2';
   return {
-    name: `default/pod-${address}`,
+    ref: { namespace: 'default', name: `pod-${address}` },
     owner: 'default/web',
     address,
     state: 'ready',

@@ -15,7 +15,7 @@ describe('node router: which pods a route may lead to', () => {
     expect(notes).to.deep.equal([]);
     expect(pods).to.have.length(1);
     expect(pods[0]).to.deep.include({
-      name: 'default/web-a',
+      ref: { namespace: 'default', name: 'web-a' },
       owner: 'default/web',
       address: '10.42.1.2',
       state: 'ready',

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { overlaps } from '../../../../common/cidr.ts';
 import { type LbPod, podStates } from '../../../../node-router/core/types.ts';
-import { computeWanted } from '../../../../node-router/core/wanted.ts';
+import { computeWanted, findHolders } from '../../../../node-router/core/wanted.ts';
 import { lbPod, prefixOf } from './builders.ts';
+import { guard, own } from './model.ts';
 
 const none = new Map<string, string>();
 const nexthops = (pods: LbPod[]) => computeWanted(pods, none).routes[0]?.nexthops;
@@ -69,6 +70,34 @@ describe('node router: one route per prefix', () => {
     expect(routes[0]?.owner).to.equal('default/old');
   });
 
+  it('knows from the routes of a former run who has a prefix', () => {
+    const pods = [
+      lbPod({ address: '10.42.1.5', owner: 'default/old', createdAtMs: 30 }),
+      lbPod({ address: '10.42.1.3', owner: 'default/new', createdAtMs: 20 }),
+    ];
+    const held = [guard('203.0.113.0/28'), own('203.0.113.0/28', ['10.42.1.4', '10.42.1.5'])];
+    const holders = findHolders(held, pods);
+    expect([...holders]).to.deep.equal([['203.0.113.0/28', 'default/old']]);
+    expect(computeWanted(pods, holders).routes[0]?.owner).to.equal('default/old');
+    expect([...findHolders([own('203.0.113.16/28', ['10.42.1.5'])], pods)]).to.deep.equal([]);
+  });
+
+  it('tells each service about its own pods', () => {
+    const { notes } = computeWanted(
+      [
+        lbPod({ address: '10.42.1.2', owner: 'default/old', createdAtMs: 10 }),
+        lbPod({ address: '10.42.1.3', owner: 'default/new', createdAtMs: 20 }),
+        lbPod({ address: '10.42.1.4', owner: 'default/new', createdAtMs: 20 }),
+      ],
+      none,
+    );
+    const told = notes.map(({ message, pods }) => [message.split(' ')[1], pods?.map(({ name }) => name)]);
+    expect(told).to.deep.equal([
+      ['default/new', ['pod-10.42.1.3', 'pod-10.42.1.4']],
+      ['default/old', ['pod-10.42.1.2']],
+    ]);
+  });
+
   it("does not let a service take a part of another's prefix", () => {
     const { routes } = computeWanted(
       [
@@ -120,9 +149,9 @@ describe('node router: one route per prefix', () => {
   it('routes every prefix that is claimed by one service only', () => {
     fc.assert(
       fc.property(anyPods, (pods) => {
-        const own = pods.map((pod) => ({ ...pod, owner: 'default/a' }));
-        const claimed = new Set(own.flatMap((pod) => pod.prefixes.map((prefix) => prefix.text)));
-        expect(new Set(computeWanted(own, none).routes.map((route) => route.prefix))).to.deep.equal(claimed);
+        const same = pods.map((pod) => ({ ...pod, owner: 'default/a' }));
+        const claimed = new Set(same.flatMap((pod) => pod.prefixes.map((prefix) => prefix.text)));
+        expect(new Set(computeWanted(same, none).routes.map((route) => route.prefix))).to.deep.equal(claimed);
       }),
     );
   });
