@@ -35,7 +35,11 @@ export interface Lab {
   /** A client in 10.1.0.0/24, behind the router. */
   addClient(): Promise<ClientRole>;
   /** The router (10.0.0.254 and 10.1.0.254). One per lab. Peers with 10.0.0.251 and .252, whether they are there yet or not. */
-  addRouter(options?: { software?: 'bird' | 'frr' }): Promise<RouterRole>;
+  addRouter(options?: {
+    software?: 'bird' | 'frr';
+    /** Reflectors that connect to the router by themselves, by the addresses they come from (BIRD only). */
+    callers?: readonly string[];
+  }): Promise<RouterRole>;
   /** A route reflector: the first is 10.0.0.251, the second 10.0.0.252. */
   addReflector(options?: ReflectorOptions): Promise<ReflectorRole>;
   /** A node: eth0 on the fabric, pods behind its bridge cni0, its node router running. */

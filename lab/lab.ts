@@ -91,9 +91,15 @@ export class DataCentre {
     return this.#added(this.clients, client);
   }
 
-  async addRouter({ software = 'bird' }: { software?: 'bird' | 'frr' } = {}): Promise<Router> {
+  async addRouter({
+    software = 'bird',
+    callers = [],
+  }: {
+    software?: 'bird' | 'frr';
+    callers?: readonly string[];
+  } = {}): Promise<Router> {
     if (++this.#counts.router > 1) throw new Error('the lab has one router; open another lab for another');
-    return this.#added(this.routers, await Router.create(this.#context, software));
+    return this.#added(this.routers, await Router.create(this.#context, software, callers));
   }
 
   async addReflector(options: ReflectorOptions = {}): Promise<Reflector> {

@@ -2,7 +2,7 @@
 // and their output between front ends (a unix socket in RUNDIR) and the agent in the guest, and ends it when the
 // lab's own command ends, when its front end is gone without having been told to keep it, or when asked to.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
@@ -57,6 +57,7 @@ function startKernel(): ChildProcess {
   const [program = '', ...args] = launch.argv;
   const child = spawn(program, args, { env: launch.env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr] as Readable[]) stream.on('data', guestConsole.take);
+  if (child.pid !== undefined) writeFileSync(join(runDir, 'kernel.pid'), String(child.pid));
   child.on('error', (error) => fail(`${program} does not start: ${error.message}`));
   child.on('exit', (code, signal) => {
     fail(guestConsole.panic() ?? `the kernel ended by itself (${signal ?? `exit code ${code}`})`);

@@ -88,9 +88,7 @@ function umlCommand(
     ...bound,
     ...['sh', '-c', prepare, 'lab-kernel', program, `mem=${memoryMiB}M`, ...mode],
     ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${setUp.root}`, 'ro', 'quiet', `uml_dir=${memory}`],
-    ...(card === undefined
-      ? []
-      : [`vec0:transport=tap,ifname=${card.tap},depth=128,gro=1,mac=${card.mac}`]),
+    ...(card === undefined ? [] : [`vec0:transport=tap,ifname=${card.tap},depth=128,gro=1,mac=${card.mac}`]),
     ...(disk === undefined ? [] : [`ubd0=${disk.changes},${disk.base}`]),
     ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3', 'init=/bin/sh', '--', '-c', `"${init}"`],
   ];

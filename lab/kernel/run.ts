@@ -103,6 +103,15 @@ function startKeeper(setUp: SetUp, { runDir, memoryMiB, processor, hardware }: R
   keeper.unref();
 }
 
+/** The power fails: nothing in the guest is told. Resolves when all of it is gone. */
+export async function cutPower(runDir: string): Promise<void> {
+  const front = await connectKeeper(runDir, 0);
+  front.resume();
+  const gone = new Promise((closed) => front.once('close', closed));
+  process.kill(Number(readFileSync(join(runDir, 'kernel.pid'), 'utf8')), 'SIGKILL');
+  await gone;
+}
+
 async function connectKeeper(runDir: string, patienceMs: number): Promise<Socket> {
   const deadline = performance.now() + patienceMs;
   for (;;) {

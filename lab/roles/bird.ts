@@ -16,10 +16,13 @@ import {
 import type { LabProcess } from '../processes.ts';
 import type { ReflectorPlan } from './reflector.ts';
 
-export interface BirdDaemon {
-  process: LabProcess;
+export interface BirdTalk {
   sessions(): Promise<string>;
   routes(): Promise<string>;
+}
+
+export interface BirdDaemon extends BirdTalk {
+  process: LabProcess;
 }
 
 // A lab has no flapping peers to be patient with: a second, where BIRD waits five to sixty.
@@ -31,16 +34,25 @@ const timers = `
   graceful restart off;
   long lived graceful restart off;`;
 
-export function startBirdRouter(context: LabContext, role: Role): Promise<BirdDaemon> {
+/** `callers`: reflectors that come to the router by themselves, from these addresses. */
+export function startBirdRouter(
+  context: LabContext,
+  role: Role,
+  callers: readonly string[] = [],
+): Promise<BirdDaemon> {
   const pods = Array.from(
     { length: maxNodes },
     (_, index) => `  route ${podCidr(index + 1)} via ${nodeAddress(index + 1)};`,
   );
-  const peers = reflectorAddresses.map(
-    (address, index) => `
-protocol bgp reflector${index + 1} {
+  const reflectors = [
+    ...reflectorAddresses.map((address, index) => ({ name: `reflector${index + 1}`, address, mode: '' })),
+    ...callers.map((address, index) => ({ name: `caller${index + 1}`, address, mode: '\n  passive;' })),
+  ];
+  const peers = reflectors.map(
+    ({ name, address, mode }) => `
+protocol bgp ${name} {
   local ${fabric.router} as ${localAs};
-  neighbor ${address} as ${localAs};${timers}
+  neighbor ${address} as ${localAs};${mode}${timers}
   ipv4 { import all; export none; add paths rx; gateway recursive; };
 }`,
   );
@@ -104,13 +116,22 @@ async function startBird(context: LabContext, role: Role, text: string): Promise
   const directory = join(context.stateDir, role.name);
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'bird.conf');
-  const control = join(directory, 'bird.ctl');
   writeFileSync(file, `log stderr all;\n${text.trimStart()}`);
   const process = context.start({
     name: role.name,
-    command: inNamespace(role.netns, ['bird', '-f', '-c', file, '-s', control]),
+    command: inNamespace(role.netns, ['bird', '-f', '-c', file, '-s', controlSocket(context, role)]),
   });
+  return { process, ...talkToBird(context, role) };
+}
+
+/** To a BIRD that runs, whoever started it. */
+export function talkToBird(context: LabContext, role: Role): BirdTalk {
+  const control = controlSocket(context, role);
   const ask = (question: string) =>
     run(['birdc', '-s', control, '-r', ...question.split(' ')], { timeoutMs: 5000 });
-  return { process, sessions: () => ask('show protocols'), routes: () => ask('show route all') };
+  return { sessions: () => ask('show protocols'), routes: () => ask('show route all') };
+}
+
+function controlSocket(context: LabContext, role: Role): string {
+  return join(context.stateDir, role.name, 'bird.ctl');
 }

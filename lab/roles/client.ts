@@ -26,6 +26,11 @@ export class Client extends BaseRole implements ClientRole {
     return client;
   }
 
+  /** A client that another process of this kernel created. */
+  static attach(context: LabContext, index: number): Client {
+    return new Client(context, index);
+  }
+
   /** Asks the agent; `method` and its arguments are those of client-agent.ts. */
   #call<T>(method: string, argument: unknown): Promise<T> {
     const agent = this.#agent ?? this.#startAgent();

@@ -18,6 +18,12 @@ export class RouteTable {
     return table;
   }
 
+  /** Those that were there before we followed. */
+  async readNow(role: Role): Promise<void> {
+    const text = await role.exec(['ip', '-4', '-o', 'route', 'show']);
+    for (const line of text.split('\n')) this.take(line);
+  }
+
   /** A line as `203.0.113.0/28 proto bird metric 32 \	nexthop via 10.0.0.1 dev eth0 weight 1 \	nexthop …`. */
   take(line: string): void {
     const deleted = line.startsWith('Deleted ');

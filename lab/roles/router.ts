@@ -3,7 +3,7 @@ import type { LabContext } from '../context.ts';
 import { clientLan, fabric, podRoutes } from '../network/plan.ts';
 import { type LabProcess, tcpSockets } from '../processes.ts';
 import { type NotYet, waitFor } from '../wait.ts';
-import { startBirdRouter } from './bird.ts';
+import { startBirdRouter, talkToBird } from './bird.ts';
 import { startFrrRouter } from './frr.ts';
 import { BaseRole, clientLink, fabricLink } from './role.ts';
 import { RouteTable } from './route-table.ts';
@@ -14,20 +14,36 @@ const bgpPort = 179;
 export class Router extends BaseRole implements RouterRole {
   readonly software: 'bird' | 'frr';
   #routes!: RouteTable;
-  #daemon!: { process: LabProcess; sessions(): Promise<string> };
+  #daemon!: { process?: LabProcess; sessions(): Promise<string> };
 
   private constructor(context: LabContext, software: 'bird' | 'frr') {
     super(context, routerPlan(context));
     this.software = software;
   }
 
-  static async create(context: LabContext, software: 'bird' | 'frr'): Promise<Router> {
+  static async create(
+    context: LabContext,
+    software: 'bird' | 'frr',
+    callers: readonly string[] = [],
+  ): Promise<Router> {
     await BaseRole.build(context, routerPlan(context));
     const router = new Router(context, software);
     router.#routes = await RouteTable.follow(context, router);
-    router.#daemon =
-      software === 'bird' ? await startBirdRouter(context, router) : await startFrrRouter(context, router);
-    router.programs.set(software, router.#daemon.process);
+    const daemon =
+      software === 'bird'
+        ? await startBirdRouter(context, router, callers)
+        : await startFrrRouter(context, router);
+    router.#daemon = daemon;
+    router.programs.set(software, daemon.process);
+    return router;
+  }
+
+  /** A router (BIRD) that another process of this kernel created. */
+  static async attach(context: LabContext): Promise<Router> {
+    const router = new Router(context, 'bird');
+    router.#routes = await RouteTable.follow(context, router);
+    await router.#routes.readNow(router);
+    router.#daemon = talkToBird(context, router);
     return router;
   }
 
@@ -70,7 +86,7 @@ export class Router extends BaseRole implements RouterRole {
     await waitFor(
       `the router's sessions with ${count} reflectors`,
       () => {
-        const standing = tcpSockets(this.#daemon.process.pid).filter(
+        const standing = tcpSockets(this.#daemon.process?.pid ?? 0).filter(
           (socket) =>
             socket.state === 'established' && (socket.remotePort === bgpPort || socket.localPort === bgpPort),
         );

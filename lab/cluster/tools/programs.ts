@@ -86,8 +86,10 @@ export const containerdPrograms: GoPrograms = {
 };
 
 function versionOf(path: string, module: string): string {
-  const lines = readFileSync(join(module, 'go.mod'), 'utf8').split('\n');
-  const version = lines.map((line) => line.trim().split(/\s+/)).find((words) => words[0] === path)?.[1];
+  const text = readFileSync(join(module, 'go.mod'), 'utf8');
+  const version = new RegExp(`^(?:require|\\t)\\s*${path.replaceAll('.', '\\.')} (v\\S+)`, 'm').exec(
+    text,
+  )?.[1];
   if (version === undefined) throw new Error(`${join(module, 'go.mod')} does not require ${path}`);
   return version;
 }
