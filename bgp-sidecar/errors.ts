@@ -28,8 +28,6 @@ export const problems = problemTable({
     `the controller cannot learn what is announced, its drain will start later than it could: ${why}`,
   GROUP_ZERO: () =>
     'the group id is 0: ExaBGP refuses to keep it and cannot leave it without privileges; run the container with runAsGroup 65532',
-  SPEAKER_UNSTARTABLE: (program: string, why: string) =>
-    `${program} cannot be started (${why}): the image must hold exabgp and socat, and both must be on the PATH`,
   RUN_DIRECTORY: (path: string, why: string) =>
     `${path} cannot be made or written (${why}): mount a tmpfs there that this user may write, or choose another with --run`,
 });

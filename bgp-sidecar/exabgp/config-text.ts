@@ -10,8 +10,8 @@ export interface ConfigPlaces {
 /** Name of the helper process in ExaBGP's words. */
 export const helperName = 'sidecar';
 
-export function renderConfig(settings: SpeakerSettings, { socat, socket }: ConfigPlaces): string {
-  const neighbors = settings.peers.map((peer) => renderNeighbor(settings, peer));
+/** Of the neighbors' definitions. */
+export function renderConfig(neighbors: readonly string[], { socat, socket }: ConfigPlaces): string {
   return `process ${helperName} {
   run ${socat} STDIO UNIX-CONNECT:${socket};
   encoder json;
@@ -19,7 +19,10 @@ export function renderConfig(settings: SpeakerSettings, { socat, socket }: Confi
 ${neighbors.join('')}`;
 }
 
-function renderNeighbor({ address, localAS, holdSeconds }: SpeakerSettings, peer: SpeakerPeer): string {
+export function renderNeighbor(
+  { address, localAS, holdSeconds }: Omit<SpeakerSettings, 'peers'>,
+  peer: SpeakerPeer,
+): string {
   // base64, so that any byte of a password survives ExaBGP's tokeniser
   const password =
     peer.password === undefined

@@ -1,14 +1,10 @@
 /** How long ExaBGP and the peers may take, before something is done about it. */
+import type { ConfigurationDeadlines } from './configuration.ts';
 import type { LinkDeadlines } from './link.ts';
+import type { PulseDeadlines } from './pulse.ts';
 import type { TellerDeadlines } from './teller.ts';
 
-export interface Deadlines extends LinkDeadlines, TellerDeadlines {
-  beatMs: number;
-  askSessionsMs: number;
-  reloadMs: number;
-  /** without any session: a fresh ExaBGP tries again at once, an old one waits up to 60 s between attempts (its delay.py) */
-  noSessionMs: number;
-}
+export interface Deadlines extends ConfigurationDeadlines, LinkDeadlines, PulseDeadlines, TellerDeadlines {}
 
 export const usualDeadlines: Deadlines = {
   // a little less than the usual hold time: a machine that is slower than that has no session anyway
@@ -20,5 +16,7 @@ export const usualDeadlines: Deadlines = {
   beatMs: 500,
   askSessionsMs: 5_000,
   reloadMs: 3_000,
+  // ExaBGP connects again within a second; a reflector may make it wait a little (BIRD: error wait time)
+  againMs: 15_000,
   noSessionMs: 30_000,
 };

@@ -27,6 +27,8 @@ export interface Rib {
   doubtAll(): void;
   up(peer: string): void;
   down(peer: string): void;
+  /** those that are up */
+  peers(): string[];
   sent(peer: string, announced: SentRoute[], withdrawn: string[]): void;
   /** What some established peer was not told yet; undefined = nothing. */
   untold(): string | undefined;
@@ -75,6 +77,7 @@ export function createRib(): Rib {
     },
     up: (peer) => void peers.set(peer, new Map()),
     down: (peer) => void peers.delete(peer),
+    peers: () => [...peers.keys()],
     sent(peer, announced, withdrawn) {
       const told = peers.get(peer);
       for (const prefix of withdrawn) told?.delete(prefix);

@@ -7,15 +7,18 @@ const notificationLastsMs = 90_000;
 
 export interface Sessions {
   /** Peers of the settings; those that are new are down, those that are gone are forgotten. */
-  configure(settings: SpeakerSettings): void;
+  configure(settings: SessionsSettings): void;
   up(peer: string): void;
   down(peer: string, reason: string): void;
   /** The speaker ended, or does not know of the session: whatever was up is down. */
   lose(why: string, stillUp?: Set<string>): void;
   readonly anyUp: boolean;
-  isUp(peer: string): boolean;
+  /** undefined: it is down */
+  upSinceMs(peer: string): number | undefined;
   status(): Record<string, PeerStatus>;
 }
+
+export type SessionsSettings = Pick<SpeakerSettings, 'localAS' | 'address' | 'peers'>;
 
 interface Entry extends PeerStatus {
   notifiedAtMs: number;
@@ -27,7 +30,7 @@ export interface SessionsParts {
 }
 
 export function createSessions({ nowMs, onChange }: SessionsParts): Sessions {
-  let settings: SpeakerSettings | undefined;
+  let settings: SessionsSettings | undefined;
   let entries = new Map<string, Entry>();
   const peerOf = (address: string) => settings?.peers.find((peer) => peer.address === address);
 
@@ -36,7 +39,8 @@ export function createSessions({ nowMs, onChange }: SessionsParts): Sessions {
     if (before === undefined) return;
     const sinceMs = before.up === up ? before.sinceMs : nowMs();
     entries.set(peer, { up, sinceMs, problem, notifiedAtMs });
-    if (before.up !== up || before.problem !== problem) onChange(peer, { up, sinceMs, problem });
+    const { host } = peerOf(peer) ?? {};
+    if (before.up !== up || before.problem !== problem) onChange(peer, { up, sinceMs, host, problem });
   }
 
   return {
@@ -73,10 +77,14 @@ export function createSessions({ nowMs, onChange }: SessionsParts): Sessions {
     get anyUp() {
       return [...entries.values()].some(({ up }) => up);
     },
-    isUp: (peer) => entries.get(peer)?.up ?? false,
+    upSinceMs(peer) {
+      const entry = entries.get(peer);
+      return entry?.up ? entry.sinceMs : undefined;
+    },
     status() {
       const told: Record<string, PeerStatus> = {};
-      for (const [peer, { up, sinceMs, problem }] of entries) told[peer] = { up, sinceMs, problem };
+      for (const [peer, { up, sinceMs, problem }] of entries)
+        told[peer] = { up, sinceMs, host: peerOf(peer)?.host, problem };
       return told;
     },
   };

@@ -29,13 +29,15 @@ export interface Pod {
 
 export interface PodOptions {
   bgp?: Record<string, unknown> | undefined;
+  /** the pod's /etc/resolv.conf; else the machine's */
+  resolvConf?: string;
   secrets?: Record<string, string>;
 }
 
 export const prefixA = '203.0.113.0/28';
 export const prefixB = '203.0.113.16/28';
 
-export function startPod(segment: Segment, { bgp, secrets = {} }: PodOptions): Pod {
+export function startPod(segment: Segment, { bgp, resolvConf, secrets = {} }: PodOptions): Pod {
   const home = join(segment.directory, 'pod');
   const shared = join(home, 'shared');
   const settings = join(home, 'settings.yaml');
@@ -95,6 +97,7 @@ export function startPod(segment: Segment, { bgp, secrets = {} }: PodOptions): P
   };
   pod.writeSettings(bgp);
   const program = segment.start('pod', 'sidecar', [
+    ...(resolvConf === undefined ? [] : withResolvConf(join(home, 'resolv.conf'), resolvConf)),
     ...[
       'setpriv',
       '--reuid',
@@ -110,6 +113,12 @@ export function startPod(segment: Segment, { bgp, secrets = {} }: PodOptions): P
   ]);
   void program.ended.then(pod.silence);
   return Object.assign(pod, { program });
+}
+
+/** `ip netns exec` gives each command a mount namespace of its own. */
+function withResolvConf(file: string, text: string): string[] {
+  writeFileSync(file, text);
+  return ['sh', '-c', `mount --bind ${file} /etc/resolv.conf && exec "$@"`, 'pod'];
 }
 
 function makeLease(announce: boolean, prefixes: string[], lengthMs: number): Lease {

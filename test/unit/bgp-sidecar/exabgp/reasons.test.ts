@@ -47,7 +47,7 @@ describe('why a session is down', () => {
       nowMs: () => nowMs,
       onChange: (_peer, { problem }) => changes.push(problem ?? 'up'),
     });
-    sessions.configure({ localAS: 64512, holdSeconds: 9, address: '10.0.0.11', peers: [facts.peer] });
+    sessions.configure({ localAS: 64512, address: '10.0.0.11', peers: [facts.peer] });
     expect(sessions.status()['10.0.0.251']?.problem).to.match(/does not answer on 10.0.0.251:179.*firewall/);
     sessions.down('10.0.0.251', 'peer reset, message (notification received (2,2)) error()');
     nowMs = 30_000;

@@ -1,0 +1,82 @@
+/** What is looked at again and again while ExaBGP runs. */
+import type { Logger } from '../../common/log.ts';
+import { reasonOf } from '../../common/problem.ts';
+import { createReminder } from '../../common/reminder.ts';
+import type { Configuration } from './configuration.ts';
+import type { Link } from './link.ts';
+import type { Sessions } from './sessions.ts';
+import type { Teller } from './teller.ts';
+
+export interface PulseDeadlines {
+  beatMs: number;
+  askSessionsMs: number;
+  /** without any session: a fresh ExaBGP tries again at once, an old one waits up to 60 s between attempts (its delay.py) */
+  noSessionMs: number;
+}
+
+export interface PulseParts {
+  deadlines: PulseDeadlines;
+  log: Logger;
+  nowMs(): number;
+  link: Link;
+  sessions: Sessions;
+  teller: Teller;
+  configuration: Configuration;
+  /** ExaBGP is to be started afresh. */
+  onNoSession(): void;
+}
+
+export interface Pulse {
+  begin(): void;
+  /** ExaBGP was started. */
+  refresh(): void;
+  end(): void;
+}
+
+const remindEveryMs = 60_000;
+
+export function createPulse(parts: PulseParts): Pulse {
+  const { deadlines, log, nowMs, link, sessions, teller, configuration } = parts;
+  const notConfigured = createReminder((why) => log.error('speaker', {}, why), remindEveryMs, nowMs);
+  let timer: NodeJS.Timeout | undefined;
+  let askedSessionsAtMs = 0;
+  let noSessionSinceMs = 0;
+
+  async function configure(): Promise<void> {
+    try {
+      await configuration.beat();
+      notConfigured(undefined);
+    } catch (error) {
+      notConfigured(reasonOf(error));
+    }
+  }
+
+  function beat(): void {
+    const now = nowMs();
+    link.beat();
+    void configure();
+    if (sessions.anyUp) noSessionSinceMs = now;
+    if (!link.ready) return;
+    if (now - noSessionSinceMs > deadlines.noSessionMs) {
+      noSessionSinceMs = now;
+      const why = `no session for ${deadlines.noSessionMs / 1_000} s: ExaBGP is started again, so that it tries at once`;
+      log.info('speaker', {}, why);
+      parts.onNoSession();
+      return;
+    }
+    teller.beat();
+    if (now - askedSessionsAtMs < deadlines.askSessionsMs) return;
+    askedSessionsAtMs = now;
+    void link.askSessions();
+  }
+
+  return {
+    begin() {
+      timer ??= setInterval(beat, deadlines.beatMs);
+    },
+    refresh() {
+      noSessionSinceMs = nowMs();
+    },
+    end: () => clearInterval(timer),
+  };
+}
