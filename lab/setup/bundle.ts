@@ -58,9 +58,12 @@ export interface Bundled {
 }
 
 /** Programs that do not exist yet are passed over. Throws with esbuild's own message when one cannot be bundled. */
-export async function bundle(directory = join(root, 'dist')): Promise<Bundled[]> {
+export async function bundle(
+  directory = join(root, 'dist'),
+  wanted: readonly string[] = programs,
+): Promise<Bundled[]> {
   const bundled: Bundled[] = [];
-  for (const program of programs) {
+  for (const program of wanted) {
     const source = join(root, program, 'main.ts');
     if (!existsSync(source)) continue;
     const file = join(directory, bundleName(program));
