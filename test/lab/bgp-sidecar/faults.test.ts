@@ -92,9 +92,37 @@ describe('bgp-sidecar: what fails is told apart, counted and mended', function (
   });
 
   it('the sidecar killed: nothing of it is left, and the routes are gone', async () => {
+    const exabgp = pod.exabgpPid();
+    expect(exabgp).to.be.greaterThan(0);
     pod.program.signal('SIGKILL');
     await pod.program.ended;
+    await waitFor(
+      'the namespace to be empty',
+      async () => {
+        const left = await segment.processes('pod');
+        return left.length === 0 || { notYet: left.join('\n') };
+      },
+      { deadlineMs: 5_000 },
+    );
     await waitForRoutes(peers, [], 20_000);
+  });
+
+  it('another hold time: both sessions begin anew, one after the other', async () => {
+    pod.writeSettings({ holdSeconds: 30, peers: [{ address: bird }, { address: gobgp }] });
+    for (const peer of [bird, gobgp])
+      await waitFor(
+        `a new session with ${peer}`,
+        async () =>
+          (await pod.metric('portable_lb_bgp_session_changes_total', { peer, to: 'up' })) === 2 || {
+            notYet: pod.program.log().slice(-3_000),
+          },
+        { deadlineMs: 60_000 },
+      );
+    const sessions = pod.log().filter(({ event }) => event === 'session');
+    const ups = sessions.map(({ msg }) => / is up$/.test(msg));
+    expect(ups.slice(-4), JSON.stringify(sessions.slice(-4))).to.deep.equal([false, true, false, true]);
+    await waitForRoutes(peers, [route(prefixA)]);
+    expect(await pod.metric('portable_lb_bgp_faults_total')).to.equal(0);
   });
 
   it('a reflector killed and started again is told everything; the other sees nothing of it', async () => {

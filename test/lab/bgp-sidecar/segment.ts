@@ -3,7 +3,7 @@
  * Needs no IPVS: it works on any kernel where root may make namespaces.
  */
 import { execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,6 +25,8 @@ export interface Segment {
   readonly directory: string;
   exec(where: 'pod' | 'peers', command: string[]): Promise<string>;
   start(where: 'pod' | 'peers', name: string, command: string[]): Program;
+  /** Command lines of what runs there. */
+  processes(where: 'pod' | 'peers'): Promise<string[]>;
   /** Kills what still runs and removes the namespaces. */
   close(): Promise<void>;
 }
@@ -86,15 +88,34 @@ export async function openSegment(addresses: string[]): Promise<Segment> {
       programs.push(program);
       return program;
     },
+    async processes(where) {
+      const pids = await pidsIn(names[where]);
+      return pids.flatMap((pid) => {
+        const file = `/proc/${pid}/cmdline`;
+        return existsSync(file) ? `${pid} ${readFileSync(file, 'utf8').replaceAll('\0', ' ')}` : [];
+      });
+    },
     async close() {
       // all that is in the namespaces, helpers of what was killed too
       for (const name of Object.values(names)) {
-        const { stdout } = await run('ip', ['netns', 'pids', name]);
-        for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+        for (const pid of await pidsIn(name)) end(pid);
       }
       await Promise.all(programs.map(({ ended }) => ended));
       for (const name of Object.values(names)) await ip('netns', 'delete', name);
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function pidsIn(name: string): Promise<number[]> {
+  const { stdout } = await run('ip', ['netns', 'pids', name]);
+  return stdout.split('\n').filter(Boolean).map(Number);
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended with its parent
+  }
 }
