@@ -23,14 +23,19 @@ export async function makeRunDir(command: string): Promise<string> {
   }
 }
 
-export async function markIfKept(runDir: string): Promise<void> {
-  if (await isKernelUp(runDir)) writeFileSync(join(runDir, keptMark), '');
+export async function markIfKept(runDir: string, mark = keptMark): Promise<void> {
+  if (await isKernelUp(runDir)) writeFileSync(join(runDir, mark), '');
 }
 
 /** Folder of the newest lab that was left running; undefined when none is. */
-export async function findKeptLab(): Promise<string | undefined> {
+export function findKeptLab(): Promise<string | undefined> {
+  return findKept(keptMark);
+}
+
+/** The same for what has another mark. */
+export async function findKept(mark: string): Promise<string | undefined> {
   for (const runDir of runs()) {
-    if (existsSync(join(runDir, keptMark)) && (await isKernelUp(runDir))) return runDir;
+    if (existsSync(join(runDir, mark)) && (await isKernelUp(runDir))) return runDir;
   }
   return undefined;
 }

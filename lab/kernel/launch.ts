@@ -24,8 +24,12 @@ export interface Places {
 
 /** What a User-Mode Linux guest gets beside memory and a processor. */
 export interface Hardware {
-  /** Its network card (vec0 in the guest): a tap device of this network namespace of ours. */
-  card?: { netns: string; tap: string; mac: string };
+  /**
+   * Its network card (vec0 in the guest): one end of a veth in this network namespace of ours, as a packet socket. Not a
+   * tap: without a queue of its own the driver locks what it never made, and panics where the kernel has SMP
+   * (arch/um/drivers/vector_kern.c, vector_reset_stats).
+   */
+  card?: { netns: string; device: string; mac: string };
   /** Its disk (ubda in the guest): what it writes goes to `changes`, which is made if it is missing. */
   disk?: { base: string; changes: string };
 }
@@ -88,7 +92,9 @@ function umlCommand(
     ...bound,
     ...['sh', '-c', prepare, 'lab-kernel', program, `mem=${memoryMiB}M`, ...mode],
     ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${setUp.root}`, 'ro', 'quiet', `uml_dir=${memory}`],
-    ...(card === undefined ? [] : [`vec0:transport=tap,ifname=${card.tap},depth=128,gro=1,mac=${card.mac}`]),
+    ...(card === undefined
+      ? []
+      : [`vec0:transport=raw,ifname=${card.device},depth=128,gro=1,mac=${card.mac}`]),
     ...(disk === undefined ? [] : [`ubd0=${disk.changes},${disk.base}`]),
     ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3', 'init=/bin/sh', '--', '-c', `"${init}"`],
   ];

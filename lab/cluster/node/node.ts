@@ -33,13 +33,17 @@ export class Node implements ClusterNode {
     this.#switch = switchNetns;
   }
 
-  get #tap(): string {
-    return `tap-${this.name}`;
+  get #card(): string {
+    return `card-${this.name}`;
   }
 
   /** Its port of the switch. */
   async plugIn(): Promise<void> {
-    const lines = [`tuntap add dev ${this.#tap} mode tap`, `link set ${this.#tap} master fabric up`];
+    const lines = [
+      `link add ${this.name} type veth peer name ${this.#card}`,
+      `link set ${this.name} master fabric up`,
+      `link set ${this.#card} up`,
+    ];
     await run(['nsenter', `--net=${this.#switch}`, '--', 'ip', '-batch', '-'], {
       input: `${lines.join('\n')}\n`,
     });
@@ -55,7 +59,7 @@ export class Node implements ClusterNode {
       memoryMiB,
       processor: processors[this.index % processors.length] ?? 0,
       hardware: {
-        card: { netns: this.#switch, tap: this.#tap, mac: macOf(this.address) },
+        card: { netns: this.#switch, device: this.#card, mac: macOf(this.address) },
         disk: { base: this.#setUp.disk, changes: join(this.runDir, 'disk.cow') },
       },
       output,
