@@ -71,7 +71,7 @@ export function runExabgp({ program, configFile, env, log, onLine }: RunParts): 
 
 /**
  * The kernel ends it with us, also by kill -9 of us where no PID namespace does (prctl(2), PR_SET_PDEATHSIG). Without
- * setpriv of util-linux it ends by itself some seconds later, when helper after helper finds our socket closed.
+ * setpriv of util-linux it ends by itself within a second, when helper after helper finds our socket closed.
  */
 function bindToUs(command: string[], path = ''): string[] {
   const setpriv = path

@@ -33,13 +33,25 @@ export function bundleName(program: string): string {
   return `${program}.bundle.js`;
 }
 
-export function writeStarter(directory: string, program: string): void {
-  const text = `import { enableCompileCache } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
+/** As package.json and the images have it; client-node does not start below (its undici). */
+const neededNode = 24;
 
-for (const flag of ${JSON.stringify(v8Flags)}) setFlagsFromString(flag);
-enableCompileCache({ directory: import.meta.dirname + '/${cacheName}', portable: true });
-await import('./${bundleName(program)}');
+/** In old syntax, good for a script and for a module: so an old Node says what it lacks, instead of a SyntaxError. */
+export function writeStarter(directory: string, program: string): void {
+  const text = `if (parseInt(process.versions.node, 10) < ${neededNode}) {
+  console.error(
+    '${program} needs Node ${neededNode} or newer, and this is Node ' + process.versions.node + ' (' + process.execPath +
+    '): install it, or in a checkout take its own by: npm exec -- node dist/${program}.js'
+  );
+  process.exitCode = 2;
+} else {
+  Promise.all([import('node:module'), import('node:v8')]).then(function (found) {
+    ${JSON.stringify(v8Flags)}.forEach(function (flag) { found[1].setFlagsFromString(flag); });
+    var cache = process.argv[1].replace(/[^/]*$/, '${cacheName}');
+    found[0].enableCompileCache({ directory: cache, portable: true });
+    return import('./${bundleName(program)}');
+  });
+}
 `;
   writeFileSync(join(directory, `${program}.js`), text);
 }
