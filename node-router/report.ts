@@ -1,7 +1,7 @@
 /** What a person reads in the log: one line a route that changed, and everything else once for as long as it lasts. */
 import type { Logger } from '../common/log.ts';
 import type { Problem } from '../common/problem.ts';
-import type { Action, Note, WantedRoute } from './core/types.ts';
+import { type Action, describePod, type Note, type WantedRoute } from './core/types.ts';
 import { problems } from './errors.ts';
 
 const via = (nexthops: readonly string[]) =>
@@ -78,21 +78,30 @@ export interface TellerParts {
   readonly nowMs: () => number;
 }
 
-/** Tells each note once for as long as it lasts; one that went and comes again is told again. */
+/**
+ * Tells each note once for as long as it lasts; one that went and comes again is told again. Each pod that it is about
+ * gets an Event, one that comes later too.
+ */
 export function createTeller({ log, record, nowMs }: TellerParts): (notes: readonly Note[]) => void {
+  let told = new Set<string>();
   let recordedAtMs = new Map<string, number>();
   return (notes) => {
-    const due: Note[] = [];
     const lasting = new Map<string, number>();
-    for (const note of notes) {
-      const { code, message } = note;
-      const beforeMs = lasting.get(message) ?? recordedAtMs.get(message);
-      if (beforeMs === undefined) log.warn('attention', { code }, message);
-      const isDue = beforeMs === undefined || nowMs() - beforeMs >= recordAgainMs;
-      if (isDue) due.push(note);
-      lasting.set(message, isDue ? nowMs() : beforeMs);
+    const due: Note[] = [];
+    for (const { code, message, pods = [] } of notes) {
+      if (!told.has(message)) log.warn('attention', { code, pods: pods.map(describePod) }, message);
+      told.add(message);
+      const unrecorded = pods.filter((pod) => {
+        const key = `${describePod(pod)} ${pod.uid} ${message}`;
+        const atMs = lasting.get(key) ?? recordedAtMs.get(key) ?? Number.NEGATIVE_INFINITY;
+        const isDue = nowMs() - atMs >= recordAgainMs;
+        lasting.set(key, isDue ? nowMs() : atMs);
+        return isDue;
+      });
+      if (unrecorded.length > 0) due.push({ code, message, pods: unrecorded });
     }
+    told = new Set(notes.map((note) => note.message));
     recordedAtMs = lasting;
-    record(due);
+    if (due.length > 0) record(due);
   };
 }

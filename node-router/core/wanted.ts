@@ -1,15 +1,7 @@
 /** LB pods → one route per VIP prefix. */
 import { overlaps, type Prefix } from '../../common/cidr.ts';
 import { canonical } from './addresses.ts';
-import {
-  describePod,
-  type KernelRoute,
-  type LbPod,
-  type Note,
-  type PodRef,
-  podStates,
-  type WantedRoute,
-} from './types.ts';
+import { type KernelRoute, type LbPod, type Note, podStates, type WantedRoute } from './types.ts';
 
 /** One service's wish for one prefix. */
 interface Claim {
@@ -90,24 +82,17 @@ function routeOf({ prefix, owner, pods }: Claim): WantedRoute {
 /** Both services are told, each by its own line and by an Event on each of its own pods. */
 function describeConflict(winner: Claim, loser: Claim): Note[] {
   const code = 'PREFIX_CONFLICT';
+  const pods = (claim: Claim) => claim.pods.map((pod) => pod.ref);
   return [
     {
       code,
-      pods: refsOf(loser),
-      message: `service ${loser.owner} gets no route for ${loser.prefix.text} on this node: service ${winner.owner} has ${winner.prefix.text} (pods ${namesOf(winner)}); give ${loser.owner} another prefix, or remove its annotation from ${namesOf(loser)}`,
+      pods: pods(loser),
+      message: `service ${loser.owner} gets no route for ${loser.prefix.text} on this node: service ${winner.owner} has ${winner.prefix.text}; give ${loser.owner} another prefix`,
     },
     {
       code,
-      pods: refsOf(winner),
-      message: `service ${winner.owner} keeps ${winner.prefix.text} on this node, though service ${loser.owner} claims ${loser.prefix.text} too (pods ${namesOf(loser)})`,
+      pods: pods(winner),
+      message: `service ${winner.owner} keeps ${winner.prefix.text} on this node, though service ${loser.owner} claims ${loser.prefix.text} too`,
     },
   ];
-}
-
-function refsOf(claim: Claim): PodRef[] {
-  return claim.pods.map((pod) => pod.ref);
-}
-
-function namesOf(claim: Claim): string {
-  return refsOf(claim).map(describePod).sort().join(', ');
 }

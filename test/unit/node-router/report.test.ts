@@ -28,8 +28,10 @@ describe('node router: telling', () => {
     tell([note]);
     tell([note]);
     expect([lines.length, recorded.length]).to.deep.equal([1, 2]);
+    tell([{ ...note, pods: [...(note.pods ?? []), { namespace: 'a', name: 'later' }] }]);
+    expect([lines.length, recorded.length]).to.deep.equal([1, 3]);
     tell([]);
     tell([note]);
-    expect([lines.length, recorded.length]).to.deep.equal([2, 3]);
+    expect([lines.length, recorded.length]).to.deep.equal([2, 4]);
   });
 });
