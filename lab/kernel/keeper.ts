@@ -47,10 +47,12 @@ const patience = setTimeout(
   () => fail(`the guest did not come up within ${startDeadlineMs / 1000} s`),
   startDeadlineMs,
 );
-// The front end may have died before it could connect.
-setTimeout(() => {
+// The front end may have died before it could connect: our stdin is a pipe from it.
+const unasked = () => {
   if (mainStream === 0) endKernel('no front end asked for anything');
-}, frontDeadlineMs).unref();
+};
+setTimeout(unasked, frontDeadlineMs).unref();
+process.stdin.on('close', unasked).resume();
 
 function startKernel(): ChildProcess {
   mkdirSync(join(runDir, 'boot', 'memory'), { recursive: true });
@@ -117,6 +119,9 @@ function fromFront(stream: number, frame: Frame): void {
     const request: CommandRequest = JSON.parse(frame.payload.toString());
     if (request.main) mainStream = stream;
   }
+  // Nothing runs yet that could end by itself.
+  if (frame.type === FrameType.signal && !guestUp && stream === mainStream)
+    endKernel('interrupted as it booted');
   toGuest(encodeFrame(frame.type, stream, frame.payload));
 }
 
@@ -145,7 +150,7 @@ function endKernel(why: string): void {
     rmSync(socketPath(runDir), { force: true });
     // The fronts see the end of the connection only when all of the kernel is gone.
     for (const front of fronts.values()) front.end();
-    server.close();
+    server.close(() => process.exit(0));
     setTimeout(() => process.exit(0), 2000).unref();
   };
   if (kernel.exitCode !== null || kernel.signalCode !== null || kernel.pid === undefined) {

@@ -98,9 +98,11 @@ function startKeeper(setUp: SetUp, { runDir, memoryMiB, processor, hardware }: R
   // A session of its own: Ctrl-C at the terminal reaches the command through us, and not the kernel itself.
   const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts'), runDir], {
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['pipe', log, log],
   });
   keeper.unref();
+  // Closed by our end, however that comes; not waited for by us.
+  (keeper.stdin as Socket).on('error', () => {}).unref();
 }
 
 /** The power fails: nothing in the guest is told. Resolves when all of it is gone. */
