@@ -18,9 +18,6 @@
 {{- if gt (int .Values.realServer.lowerThreshold) (int .Values.realServer.upperThreshold) }}
 {{- $faults = append $faults (printf "realServer.lowerThreshold: is %d, above upperThreshold %d" (int .Values.realServer.lowerThreshold) (int .Values.realServer.upperThreshold)) }}
 {{- end }}
-{{- if and .Values.podDisruptionBudget.enabled .Values.podDisruptionBudget.minAvailable .Values.podDisruptionBudget.maxUnavailable }}
-{{- $faults = append $faults "podDisruptionBudget: has both minAvailable and maxUnavailable: set the other to null" }}
-{{- end }}
 {{- if and .Values.templates.existingConfigMap .Values.templates.files }}
 {{- $faults = append $faults "templates: has both existingConfigMap and files: choose one" }}
 {{- end }}

@@ -20,7 +20,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ $name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ quote .root.Release.Namespace }}
   labels:
     {{- $labels }}
   annotations:
@@ -32,7 +32,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
   name: {{ $name }}{{ .suffix }}
-  namespace: {{ .namespace }}
+  namespace: {{ quote .namespace }}
   labels:
     {{- $labels }}
   annotations:
@@ -44,7 +44,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
   name: {{ $name }}{{ .suffix }}
-  namespace: {{ .namespace }}
+  namespace: {{ quote .namespace }}
   labels:
     {{- $labels }}
   annotations:
@@ -54,7 +54,7 @@ roleRef:
   kind: Role
   name: {{ $name }}{{ .suffix }}
 subjects:
-  - { kind: ServiceAccount, name: {{ $name }}, namespace: {{ $.root.Release.Namespace }} }
+  - { kind: ServiceAccount, name: {{ $name }}, namespace: {{ quote $.root.Release.Namespace }} }
 {{- end }}
 {{- end }}
 

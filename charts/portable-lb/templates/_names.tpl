@@ -42,7 +42,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* Without the chart's version, which alone must not roll pods. */}}
 {{- define "portable-lb.podLabels" -}}
 app.kubernetes.io/name: {{ include "portable-lb.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ quote .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
@@ -53,7 +53,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Of the LB pods only: pods of tests and hooks have another component. */}}
 {{- define "portable-lb.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "portable-lb.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ quote .Release.Name }}
 app.kubernetes.io/component: lb
 {{- end }}
 

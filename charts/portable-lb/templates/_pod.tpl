@@ -64,12 +64,25 @@ volumes:
   {{- include "portable-lb.volumes" . | nindent 2 }}
 {{- end }}
 
-{{/* Ends before any other container starts. Only a privileged container has a /proc/sys that can be written. */}}
+{{/* Ends before any other container starts. Only a privileged container has a /proc/sys that can be written. ipvsadm
+comes first, since asking for IPVS makes the kernel load it, and net.ipv4.vs is not there before. What this kernel does
+not have is passed over here (-e): the controller tells of it in its own words. */}}
 {{- define "portable-lb.sysctlContainer" -}}
 name: sysctls
 image: {{ include "portable-lb.image" (dict "root" . "image" .Values.images.controller) }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
-args: [--set-sysctls]
+command:
+  - node
+  - --eval
+  - |
+    const { spawnSync } = require('node:child_process');
+    spawnSync('ipvsadm', ['-Ln']);
+    const { status, error } = spawnSync('sysctl', ['-e', '-w', ...process.argv.slice(1)], { stdio: 'inherit' });
+    if (error) console.error(`sysctl: ${error.message}`);
+    process.exitCode = status ?? 1;
+  {{- range $name, $value := .Values.sysctls.values }}
+  - {{ printf "%s=%s" $name (toString $value) }}
+  {{- end }}
 securityContext:
   privileged: true
   runAsUser: 0
@@ -85,7 +98,7 @@ name: controller
 image: {{ include "portable-lb.image" (dict "root" . "image" .Values.images.controller) }}
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 {{- if ne .Values.controller.interface "eth0" }}
-args: [--interface, {{ .Values.controller.interface }}]
+args: [--interface, {{ quote .Values.controller.interface }}]
 {{- end }}
 env:
   {{- include "portable-lb.identity" (list "POD_NAME=metadata.name" "POD_IP=status.podIP" "POD_NAMESPACE=metadata.namespace" "POD_UID=metadata.uid" "NODE_NAME=spec.nodeName") | trim | nindent 2 }}

@@ -3,7 +3,7 @@ a list or watch with the field selector metadata.name is granted by resourceName
 
 {{- define "portable-lb.serviceRules" -}}
 {{- $names := "" }}
-{{- with .Values.service.name }}{{ $names = printf "resourceNames: [%s]" . }}{{ end }}
+{{- with .Values.service.name }}{{ $names = printf "resourceNames: [%q]" . }}{{ end }}
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch]
