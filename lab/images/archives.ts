@@ -1,5 +1,5 @@
 /** The images as archives in the cache, built from bases of Debian's packages; made once for the same sources. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCacheDir } from '../setup/config.ts';
 import { packagesStep } from '../setup/packages.ts';
@@ -23,6 +23,8 @@ export interface ArchivesWanted {
   tag?: string;
   print?: (text: string) => void;
 }
+
+const kept = 3;
 
 /** What the images would be now, whether or not they are built. */
 export function plannedArchives(wanted: ArchivesWanted = {}): {
@@ -70,18 +72,20 @@ async function build(tools: StepTools, directory: string, archives: ImageArchive
         await maker.save(full, join(temporary, `${image.name}.tar`));
       }
     });
-    await tools.command([...buildah, 'rmi', '--prune']);
-    removeOthers(directory);
+    await workshop.tidy();
+    removeOld();
   } finally {
     workshop.close();
   }
 }
 
-/** Archives of sources as they were: 500 MB each time, and nobody asks for them again. */
-function removeOthers(directory: string): void {
+/** Archives of sources as they were: 500 MB each. The last ones stay, as another checkout may be using them. */
+function removeOld(): void {
   const cacheDir = readCacheDir();
-  for (const name of readdirSync(cacheDir)) {
-    const path = join(cacheDir, name);
-    if (/^images-[0-9a-f]{12}$/.test(name) && path !== directory) rmSync(path, { recursive: true });
-  }
+  const made = readdirSync(cacheDir)
+    .filter((name) => /^images-[0-9a-f]{12}$/.test(name))
+    .map((name) => join(cacheDir, name))
+    .map((path) => ({ path, atMs: statSync(path).mtimeMs }))
+    .sort((a, b) => b.atMs - a.atMs);
+  for (const { path } of made.slice(kept)) rmSync(path, { recursive: true });
 }

@@ -12,12 +12,16 @@ import { type BaseNames, checkout } from './plan.ts';
 
 /** To be raised when the bases change: what was built from the old ones is built again. */
 export const basesRecipe = 1;
+/** A build from nothing makes 60; one after a change of the sources some 15. */
+const manyLayers = 300;
 const authorities = '/etc/ssl/certs/ca-certificates.crt';
 
 export interface Workshop {
   buildah: string[];
   /** What a build needs of this machine's network: npm's settings and cache, certificates. */
   buildOptions: string[];
+  /** Throws away what earlier builds left, when it has become much: the next build is one from nothing. */
+  tidy(): Promise<void>;
   /** Holds a copy of npm's settings, which may have a password in them. */
   close(): void;
 }
@@ -31,7 +35,10 @@ export async function openWorkshop(tools: StepTools, cacheDir: string, names: Ba
   const close = () => rmSync(temporary, { recursive: true, force: true });
   try {
     const buildOptions = ['--isolation', 'chroot', '--network', 'host', '--pull=never', ...mounts(temporary)];
-    const workshop = { buildah, buildOptions, close };
+    const tidy = async () => {
+      if (count(buildah) > manyLayers) await tools.command([...buildah, 'rmi', '--prune']);
+    };
+    const workshop = { buildah, buildOptions, tidy, close };
     if (!holds(buildah, names.debian)) await makeDebian(tools, workshop, temporary, names);
     if (!holds(buildah, names.node)) await makeNode(tools, workshop, temporary, names);
     return workshop;
@@ -39,6 +46,13 @@ export async function openWorkshop(tools: StepTools, cacheDir: string, names: Ba
     close();
     throw error;
   }
+}
+
+/** Images and the layers that builds keep of their steps. */
+function count(buildah: string[]): number {
+  const [program = '', ...args] = buildah;
+  const { stdout } = spawnSync(program, [...args, 'images', '--all', '--quiet'], { encoding: 'utf8' });
+  return stdout.split('\n').length;
 }
 
 function holds(buildah: string[], name: string): boolean {
