@@ -1,34 +1,48 @@
 {{/* What the controller may do in the Service's namespace, by how the Service is found. By name it sees that one only:
 a list or watch with the field selector metadata.name is granted by resourceNames. */}}
 
-{{- define "portable-lb.serviceRules" -}}
-{{- $names := "" }}
-{{- with .Values.service.name }}{{ $names = printf "resourceNames: [%q]" . }}{{ end }}
+{{- define "portable-lb.rules" -}}
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch]
-  {{- with $names }}
-  {{ . }}
-  {{- end }}
-- apiGroups: [""]
-  resources: [services/status]
-  verbs: [get, update, patch]
-  {{- with $names }}
-  {{ . }}
-  {{- end }}
+  {{- include "portable-lb.onlyService" . }}
+{{ include "portable-lb.statusRule" . }}
 {{- if .Values.service.ingressClassName }}
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end }}
-{{- end }}
-
-{{- define "portable-lb.rules" -}}
-{{ include "portable-lb.serviceRules" . }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- end }}
+
+{{/* For the hook, which looks once. */}}
+{{- define "portable-lb.clearStatusRules" -}}
+- apiGroups: [""]
+  resources: [services]
+  verbs: {{ ternary "[get, list]" "[get]" (ne .Values.service.loadBalancerClass "") }}
+  {{- include "portable-lb.onlyService" . }}
+{{ include "portable-lb.statusRule" . }}
+{{- if .Values.service.ingressClassName }}
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [list]
+{{- end }}
+{{- end }}
+
+{{- define "portable-lb.statusRule" -}}
+- apiGroups: [""]
+  resources: [services/status]
+  verbs: [patch]
+  {{- include "portable-lb.onlyService" . }}
+{{- end }}
+
+{{- define "portable-lb.onlyService" -}}
+{{- with .Values.service.name }}
+  resourceNames: [{{ quote . }}]
+{{- end }}
 {{- end }}
