@@ -13,6 +13,7 @@ import { waitFor } from '../wait.ts';
 import type { Cluster } from './api.ts';
 import { makeKeys } from './certificates.ts';
 import { planControlPlane, startControlPlane } from './control-plane.ts';
+import { dnsManifests, dnsReplicas } from './dns.ts';
 import { forwardApi } from './forwarder.ts';
 import { Handle } from './handle.ts';
 import { writeNodeFiles } from './node/files.ts';
@@ -91,9 +92,12 @@ async function start(
   });
   await planeUp;
   await registerNodes(cluster);
+  await cluster.apply(dnsManifests());
   await Promise.all(nodesUp);
   await cluster.waitForNodes();
   say('all nodes Ready');
+  await cluster.waitForPods('kube-system', 'k8s-app=kube-dns', dnsReplicas);
+  say('DNS ready');
   writeFileSync(paths.description, JSON.stringify({ runId: lab.runId }));
   return cluster;
 }

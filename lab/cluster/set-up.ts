@@ -9,7 +9,7 @@ import type { SetUp, Step } from '../setup/types.ts';
 import { imagesDisk, imagesDiskStep } from './images/disk.ts';
 import { labImagesFolder, labImagesStep } from './images/lab-images.ts';
 import { goBuildStep, programFolder } from './tools/go-build.ts';
-import { containerdPrograms, helmPrograms, kubernetesPrograms } from './tools/programs.ts';
+import { allPrograms } from './tools/programs.ts';
 
 export interface ClusterSetUp {
   /** Where control plane, router and client are: namespaces of the machine's own kernel. */
@@ -33,8 +33,7 @@ export async function setUpCluster(archives: string[]): Promise<ClusterSetUp> {
   const { cacheDir, root } = guest;
   const runner = createRunner(cacheDir, print);
   // One by one, so that another set-up gets its turn between them.
-  for (const programs of [helmPrograms, kubernetesPrograms, containerdPrograms])
-    await runner.run([goBuildStep(cacheDir, programs)]);
+  for (const programs of allPrograms) await runner.run([goBuildStep(cacheDir, programs)]);
   const images = labImagesFolder(cacheDir);
   await runner.run([
     packagesStep(['gcc', 'libc6-dev', 'e2fsprogs'], () => !existsSync(images)),

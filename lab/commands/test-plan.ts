@@ -1,4 +1,7 @@
-/** Which tests run where: unit tests on the machine, the lab's files in jobs, each job in a kernel of its own. */
+/**
+ * Which tests run where: unit tests on the machine, the lab's files in jobs, each job in a kernel of its own, the
+ * cluster's all in one cluster.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkout } from '../kernel/places.ts';
@@ -15,6 +18,7 @@ export interface Selection {
   readonly files: readonly string[];
   readonly unit: 'wanted' | 'left out';
   readonly lab: 'wanted' | 'left out';
+  readonly cluster: 'wanted' | 'left out';
   /** undefined: latest, and 6.1 for tests marked @both. */
   readonly kernel: KernelName | undefined;
   readonly grep: string | undefined;
@@ -25,8 +29,9 @@ const bothTag = '@both';
 /** A kernel takes seconds to start, so a job has some files; several jobs, so that each processor has its own. */
 const filesPerJob = 3;
 
-export function planUnit({ files, unit, grep }: Selection): Job[] {
+export function planUnit({ files: all, unit, grep }: Selection): Job[] {
   if (unit === 'left out') return [];
+  const files = all.filter((file) => kindOf(file) === 'unit');
   // With files named, mocha's own configuration is left out: it would add all the others.
   const named = files.length > 0 ? ['--no-config', '--timeout', '10000', ...files] : [];
   return [{ name: 'unit', mochaArgs: [...named, ...pattern(grep)] }];
@@ -34,12 +39,31 @@ export function planUnit({ files, unit, grep }: Selection): Job[] {
 
 export function planLab({ files, lab, kernel, grep }: Selection): Job[] {
   if (lab === 'left out') return [];
-  const chosen = files.length > 0 ? [...files] : globSync('test/lab/**/*.test.ts', { cwd: checkout }).sort();
+  const chosen = chooseFiles(files, 'lab');
   const main = kernel === '6.1' ? [] : jobs(kernel ?? 'latest', chosen, grep);
   if (kernel !== undefined && kernel !== '6.1') return main;
   const both = chosen.filter((file) => readFileSync(`${checkout}/${file}`, 'utf8').includes(bothTag));
   const old = jobs('6.1', both, `(?=.*${bothTag})${grep === undefined ? '' : `(?=.*${grep})`}`);
   return [...main, ...old];
+}
+
+export function planCluster({ files, cluster, grep }: Selection): Job[] {
+  if (cluster === 'left out') return [];
+  const chosen =
+    files.length > 0 ? [...files] : globSync('test/cluster/**/*.test.ts', { cwd: checkout }).sort();
+  return [{ name: 'cluster', mochaArgs: ['--config', '.mocharc.cluster.json', ...chosen, ...pattern(grep)] }];
+}
+
+/** By its folder; what is in none of these runs on the machine, as unit tests do. */
+export function kindOf(file: string): 'unit' | 'lab' | 'cluster' {
+  if (file.includes('test/lab')) return 'lab';
+  return file.includes('test/cluster') ? 'cluster' : 'unit';
+}
+
+/** Those that the user named, else all. */
+function chooseFiles(named: readonly string[], kind: 'lab' | 'cluster'): string[] {
+  if (named.length > 0) return named.filter((file) => kindOf(file) === kind);
+  return globSync(`test/${kind}/**/*.test.ts`, { cwd: checkout }).sort();
 }
 
 function jobs(kernel: KernelName, files: readonly string[], grep: string | undefined): Job[] {

@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
+import { productArchives } from '../cluster/images/product.ts';
+import { setUpCluster, writeSetUp } from '../cluster/set-up.ts';
 import { checkout } from '../kernel/places.ts';
 import { usableProcessors } from '../kernel/processors.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
@@ -11,7 +13,7 @@ import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import type { KernelName, SetUp } from '../setup/steps.ts';
 import { prepare } from './prepare.ts';
 import { makeRunDir } from './run-dir.ts';
-import { type Job, planLab, planUnit, type Selection } from './test-plan.ts';
+import { type Job, kindOf, planCluster, planLab, planUnit, type Selection } from './test-plan.ts';
 
 const mocha = 'node_modules/mocha/bin/mocha.js';
 const interruptedCode = 130;
@@ -23,7 +25,7 @@ interface Counts {
   interrupted?: boolean;
 }
 
-export const testUsage = `test [--unit-only | --lab-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
+export const testUsage = `test [--unit-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
 /** The last line is the sum. Gives the exit code. */
 export async function runTests(args: string[]): Promise<number> {
@@ -39,6 +41,11 @@ export async function runTests(args: string[]): Promise<number> {
     console.log(`\nlab tests, in ${jobs.length} parts`);
     results.push(...(await runJobs(jobs, runDir)));
   }
+  for (const job of planCluster(selection)) {
+    if (results.some(({ interrupted }) => interrupted)) break;
+    console.log('\ncluster tests');
+    results.push(await runInCluster(job, join(runDir, 'cluster')));
+  }
   const sum = (what: 'passed' | 'failed') => results.reduce((all, each) => all + each[what], 0);
   console.log(`\nlogs: ${runDir}`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
@@ -51,15 +58,20 @@ function select(args: string[]): Selection {
   const { values, positionals: files } = parseArgs({
     args,
     allowPositionals: true,
-    options: { 'unit-only': flag, 'lab-only': flag, grep: text, kernel: text },
+    options: { 'unit-only': flag, 'lab-only': flag, 'cluster-only': flag, grep: text, kernel: text },
   });
-  const [inLab, notInLab] = [true, false].map((lab) =>
-    files.some((file) => file.includes('test/lab') === lab),
-  );
+  const kinds = ['unit', 'lab', 'cluster'] as const;
+  const only = kinds.filter((kind) => values[`${kind}-only`]);
+  const want = (kind: (typeof kinds)[number]) =>
+    (only.length === 0 || only.includes(kind)) &&
+    (files.length === 0 || files.some((file) => kindOf(file) === kind))
+      ? 'wanted'
+      : 'left out';
   return {
     files,
-    unit: values['lab-only'] || (inLab && !notInLab) ? 'left out' : 'wanted',
-    lab: values['unit-only'] || (notInLab && !inLab) ? 'left out' : 'wanted',
+    unit: want('unit'),
+    lab: want('lab'),
+    cluster: want('cluster'),
     kernel:
       values.kernel === undefined
         ? readWantedKernel()
@@ -89,6 +101,14 @@ async function runJobs(jobs: readonly Job[], runDir: string): Promise<Counts[]> 
   return results;
 }
 
+/** In a cluster of its own, whatever else is up. */
+async function runInCluster(job: Job, runDir: string): Promise<Counts> {
+  const made = await setUpCluster(await productArchives());
+  mkdirSync(runDir);
+  writeSetUp(runDir, made);
+  return runInLab(job, made.site, runDir);
+}
+
 async function runUnit(job: Job, runDir: string): Promise<Counts> {
   const child = spawn(process.execPath, mochaCommand(job, runDir), {
     cwd: checkout,
@@ -101,11 +121,12 @@ async function runUnit(job: Job, runDir: string): Promise<Counts> {
   return readCounts(job, runDir, code);
 }
 
-async function runInLab(job: Job, made: SetUp, runDir: string, processor: number): Promise<Counts> {
+async function runInLab(job: Job, made: SetUp, runDir: string, processor?: number): Promise<Counts> {
   const stdout = prefixLines(`${job.name} `);
   try {
     const command = ['node', ...mochaCommand(job, runDir)];
-    const code = await runInKernel(made, { command, runDir, processor, output: stdout });
+    const where = processor === undefined ? {} : { processor };
+    const code = await runInKernel(made, { command, runDir, ...where, output: stdout });
     return readCounts(job, runDir, code);
   } catch (error) {
     if (!(error instanceof KernelFailure)) throw error;

@@ -14,9 +14,12 @@ import { nginxConfig, writeSite } from '../../roles/nginx.ts';
 import { downloadPackage } from '../../setup/mirror.ts';
 import type { Step, StepTools } from '../../setup/types.ts';
 import { pauseImage } from '../node/containerd.ts';
+import { builtFolder, programFolder } from '../tools/go-build.ts';
+import { corednsPrograms } from '../tools/programs.ts';
 import { writeArchive } from './archive.ts';
 
 export const serverImage = 'lab.local/server:1';
+export const dnsImage = 'lab.local/coredns:1';
 
 /** To be raised when something else than the files here changes what the images are. */
 const recipe = 1;
@@ -25,7 +28,8 @@ const serverPrograms = ['/usr/sbin/nginx', '/usr/bin/curl', '/usr/bin/socat', '/
 
 /** One archive an image. */
 export function labImagesFolder(cacheDir: string): string {
-  const key = createHash('sha256').update(JSON.stringify([recipe, serverPrograms, serverNginx()]));
+  const dns = builtFolder(cacheDir, corednsPrograms);
+  const key = createHash('sha256').update(JSON.stringify([recipe, serverPrograms, serverNginx(), dns]));
   for (const name of sources) key.update(readFileSync(join(import.meta.dirname, name)));
   return join(cacheDir, `lab-images-${key.digest('hex').slice(0, 12)}`);
 }
@@ -34,11 +38,12 @@ export function labImagesFolder(cacheDir: string): string {
 export function labImagesStep(cacheDir: string, root: string): Step {
   const target = labImagesFolder(cacheDir);
   return {
-    title: "images of the cluster's own pods (pause, server), about 5 s",
+    title: "images of the cluster's own pods (pause, CoreDNS, server), about 5 s",
     isDone: () => existsSync(target),
     run: (tools) =>
       tools.makeFolder(target, async (folder) => {
         await makePause(tools, folder);
+        await makeDns(tools, folder, programFolder(cacheDir));
         await makeServer(tools, folder, root);
       }),
     remedy: 'It needs gcc, libc6-dev and the package busybox-static of Debian trixie.',
@@ -52,6 +57,18 @@ async function makePause(tools: StepTools, folder: string): Promise<void> {
   await tools.command(['gcc', '-Os', '-static', '-s', '-o', join(root, 'pause'), source]);
   const config = { Entrypoint: ['/pause'], User: '65535:65535' };
   await writeArchive(tools, { name: pauseImage, root, config }, join(folder, 'pause.tar'));
+  rmSync(root, { recursive: true });
+}
+
+async function makeDns(tools: StepTools, folder: string, bin: string): Promise<void> {
+  const root = join(folder, 'dns');
+  mkdirSync(root);
+  copyFileSync(join(bin, 'coredns'), join(root, 'coredns'));
+  await writeArchive(
+    tools,
+    { name: dnsImage, root, config: { Entrypoint: ['/coredns'] } },
+    join(folder, 'dns.tar'),
+  );
   rmSync(root, { recursive: true });
 }
 

@@ -28,9 +28,11 @@ export function goBuildStep(cacheDir: string, programs: GoPrograms): Step {
   };
 }
 
-function builtFolder(cacheDir: string, { module, builds }: GoPrograms): string {
+/** Its name changes with all that goes into it. */
+export function builtFolder(cacheDir: string, { module, builds }: GoPrograms): string {
   const key = createHash('sha256').update(JSON.stringify([recipe, builds]));
-  for (const file of ['go.mod', 'go.sum']) key.update(readFileSync(join(module, file)));
+  const files = ['go.mod', 'go.sum', 'main.go'].map((name) => join(module, name));
+  for (const file of files.filter((path) => existsSync(path))) key.update(readFileSync(file));
   return join(cacheDir, `${basename(module)}-${key.digest('hex').slice(0, 12)}`);
 }
 

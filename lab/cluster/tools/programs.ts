@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface GoPrograms {
-  /** Folder with go.mod, go.sum and tools.go. */
+  /** Folder with go.mod, go.sum, and tools.go (what is built of other modules) or main.go (what is built here). */
   module: string;
   /** For the reader. */
   title: string;
@@ -65,7 +65,10 @@ export const kubernetesPrograms: GoPrograms = {
     { packages: ['go.etcd.io/etcd/server/v3'], output: 'etcd', ldflags: '-s -w' },
     { packages: ['go.etcd.io/etcd/etcdctl/v3', 'go.etcd.io/etcd/etcdutl/v3'], ldflags: '-s -w' },
   ],
-  programs: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'etcd'],
+  programs: [
+    ...['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'],
+    ...['etcd', 'etcdctl', 'etcdutl'],
+  ],
 };
 
 const containerdModule = join(import.meta.dirname, 'containerd');
@@ -84,6 +87,19 @@ export const containerdPrograms: GoPrograms = {
   ],
   programs: ['containerd', 'containerd-shim-runc-v2', 'ctr'],
 };
+
+const corednsModule = join(import.meta.dirname, 'coredns');
+const corednsVersion = versionOf('github.com/coredns/coredns', corednsModule);
+
+export const corednsPrograms: GoPrograms = {
+  module: corednsModule,
+  title: `CoreDNS ${corednsVersion}, built from Go modules, about 1 min`,
+  builds: [{ packages: ['.'], output: 'coredns' }],
+  programs: ['coredns'],
+};
+
+/** In the order in which they are built. */
+export const allPrograms = [helmPrograms, kubernetesPrograms, containerdPrograms, corednsPrograms];
 
 function versionOf(path: string, module: string): string {
   const text = readFileSync(join(module, 'go.mod'), 'utf8');

@@ -1,0 +1,14 @@
+import { clusterNow, openCluster } from '../../lab/cluster/cluster.ts';
+
+export const mochaHooks = {
+  async beforeAll(): Promise<void> {
+    await openCluster();
+  },
+  // Kubernetes has to be asked, which takes time that the reporter does not have.
+  async afterEach(this: Mocha.Context): Promise<void> {
+    if (this.currentTest?.state === 'failed') console.log(await clusterNow()?.explain());
+  },
+  async afterAll(): Promise<void> {
+    await clusterNow()?.close();
+  },
+};

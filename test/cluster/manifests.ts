@@ -1,0 +1,46 @@
+import { serverImage } from '../../lab/cluster/images/lab-images.ts';
+
+/** The lab's nginx as a Deployment spread over the nodes, and its Service: port 80 to 8080 of the pods. */
+export function servers(options: {
+  namespace: string;
+  name: string;
+  replicas: number;
+  service?: object;
+}): object[] {
+  const { namespace, name, replicas, service = {} } = options;
+  const labels = { app: name };
+  const metadata = { name, namespace, labels };
+  const container = {
+    name: 'server',
+    image: serverImage,
+    ports: [{ name: 'http', containerPort: 8080 }],
+    readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
+  };
+  const spread = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels: labels },
+  };
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata,
+      spec: {
+        replicas,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: { topologySpreadConstraints: [spread], containers: [container] },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { selector: labels, ports: [{ name: 'http', port: 80, targetPort: 8080 }], ...service },
+    },
+  ];
+}
