@@ -23,7 +23,7 @@ export const problems = problemTable({
     'net.ipv4.ip_forward is 0: this node hands no packet to an LB pod; run: sysctl -w net.ipv4.ip_forward=1',
   SETTINGS_TWICE: (path: string) => `${path}: has more than one document; accepted: one`,
   REMOVAL_REFUSED: (daemonSet: string, why: string) =>
-    `DaemonSet ${daemonSet} cannot be told to remove its routes (${why}); they stay on every node: give this service account get and patch of it, or remove them on each node: ip route flush proto 142`,
-  ROUTES_LEFT: (seconds: number, nodes: readonly string[]) =>
-    `after ${seconds} s routes may be left on ${nodes.length} nodes: ${nodes.join(', ')}; a node that is down for good needs nothing; else look at its node router's log, or run there: ip route flush proto 142; then uninstall again (helm uninstall --no-hooks leaves this out)`,
+    `${daemonSet} cannot be told to remove its routes (${why}); they stay on every node: give this service account get and patch of it, or run on each node: ip route flush proto 142`,
+  ROUTES_LEFT: (seconds: number, nodes: readonly string[], state: string) =>
+    `after ${seconds} s routes may be left on ${nodes.length > 0 ? nodes.join(', ') : 'any node'} (${state}): a node that is down for good needs nothing; else look at the log of its node router, or run there: ip route flush proto 142; then uninstall again (helm uninstall --no-hooks leaves this out)`,
 });

@@ -5,7 +5,7 @@
 import type { V1DaemonSet, V1Pod } from '@kubernetes/client-node';
 import type { KubernetesClient } from '../common/kubernetes/client.ts';
 import type { Logger } from '../common/log.ts';
-import { reasonOf } from '../common/problem.ts';
+import { Problem, reasonOf } from '../common/problem.ts';
 import { problems } from './errors.ts';
 
 /** Of the chart's DaemonSet. */
@@ -22,81 +22,94 @@ const patch = {
   },
 };
 
-/** Resolves to the exit code. */
+/** Resolves to the exit code. Throws a Problem that names the nodes where routes may be left. */
 export async function removeEverywhere(
   client: KubernetesClient,
   daemonSet: string,
   log: Logger,
   { lookMs, deadlineMs } = usual,
 ): Promise<number> {
-  const [namespace, name] = daemonSet.split('/');
+  const [namespace = '', name = ''] = daemonSet.split('/');
   const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${name}`;
-  const patched = await client.request({
-    method: 'PATCH',
-    path,
-    body: patch,
-    contentType: 'application/strategic-merge-patch+json',
-  });
-  if (patched.status === 404) {
-    log.info('remove-routes', { daemonSet }, `there is no DaemonSet ${daemonSet}: nothing to do`);
-    return 0;
-  }
-  if (patched.status >= 300) throw problems.REMOVAL_REFUSED(daemonSet, wordsOf(patched));
-  log.info('remove-routes', { daemonSet }, `DaemonSet ${daemonSet} is to remove its routes on every node`);
-
   const endsAtMs = performance.now() + deadlineMs;
-  for (let seen = ''; ; ) {
-    const progress = await look(client, path).catch((error: unknown) => reasonOf(error));
-    if (progress === 'done') break;
-    if (progress !== seen) log.info('remove-routes', { daemonSet }, progress);
-    seen = progress;
-    if (performance.now() > endsAtMs) {
-      const nodes = await nodesLeft(client, `${namespace}`, patched.body as V1DaemonSet);
-      throw problems.ROUTES_LEFT(deadlineMs / 1_000, nodes);
-    }
+  let told = '';
+  const tell = (message: string) => {
+    if (message !== told) log.info('remove-routes', { daemonSet }, message);
+    told = message;
+  };
+  for (let state: Progress = { isPatched: false, message: '', left: [] }; ; ) {
+    state = await advance(client, path, namespace, state).catch((error: unknown) => {
+      if (error instanceof Problem) throw error;
+      return { ...state, message: `${reasonOf(error)}; it is tried again` };
+    });
+    tell(state.message);
+    if (state.isDone) return 0;
+    if (performance.now() > endsAtMs)
+      throw problems.ROUTES_LEFT(deadlineMs / 1_000, state.left, state.message);
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
-  log.info('remove-routes', { daemonSet }, 'no node has a route of the node router any more');
-  return 0;
 }
 
-async function look(client: KubernetesClient, path: string): Promise<string> {
-  const answer = await client.request({ path });
-  if (answer.status !== 200) return wordsOf(answer);
-  const { metadata, status } = answer.body as V1DaemonSet;
-  if (status === undefined || (status.observedGeneration ?? 0) < (metadata?.generation ?? 0))
-    return 'the DaemonSet controller has not seen it yet';
-  const { desiredNumberScheduled: wanted, updatedNumberScheduled: updated = 0, numberReady: ready } = status;
-  // pods are replaced one for one: where all are new, those that are ready have removed the routes
-  if (updated >= wanted && ready >= wanted) return 'done';
-  return `${Math.min(updated, ready)} of ${wanted} nodes have removed their routes`;
+interface Progress {
+  readonly isPatched: boolean;
+  readonly isDone?: boolean;
+  readonly message: string;
+  /** the nodes that have not removed their routes */
+  readonly left: readonly string[];
 }
 
-/** The nodes whose pod is not a new one that is ready. */
-async function nodesLeft(
+/** One step: tells the DaemonSet, then looks at its pods. */
+async function advance(
   client: KubernetesClient,
+  path: string,
   namespace: string,
-  { spec }: V1DaemonSet,
-): Promise<string[]> {
-  const labelSelector = Object.entries(spec?.selector.matchLabels ?? {})
-    .map(([label, value]) => `${label}=${value}`)
-    .join(',');
-  const answer = await client.request({
-    path: `/api/v1/namespaces/${namespace}/pods`,
-    query: { labelSelector },
-  });
-  if (answer.status !== 200) return [`unknown (${wordsOf(answer)})`];
-  const pods = (answer.body as { items: V1Pod[] }).items;
-  return pods.filter((pod) => !hasRemoved(pod)).map((pod) => pod.spec?.nodeName ?? '?');
+  before: Progress,
+): Promise<Progress> {
+  if (!before.isPatched) {
+    const contentType = 'application/strategic-merge-patch+json';
+    const { status, body } = await client.request({ method: 'PATCH', path, body: patch, contentType });
+    if (status === 404)
+      return { ...before, isDone: true, message: 'there is no such DaemonSet: nothing to do' };
+    if (status === 401 || status === 403 || status === 422)
+      throw problems.REMOVAL_REFUSED(path, wordsOf(status, body));
+    if (status >= 300) throw new Error(wordsOf(status, body));
+    return { isPatched: true, message: 'the DaemonSet is told to remove its routes on every node', left: [] };
+  }
+  const set = (await read(client, path)) as V1DaemonSet;
+  if ((set.status?.observedGeneration ?? 0) < (set.metadata?.generation ?? 0))
+    return { ...before, message: 'the DaemonSet controller has not seen it yet' };
+  const labels = Object.entries(set.spec?.selector.matchLabels ?? {}).map((pair) => pair.join('='));
+  const pods = (await read(client, `/api/v1/namespaces/${namespace}/pods`, {
+    labelSelector: labels.join(','),
+  })) as { items: V1Pod[] };
+  const wanted = set.status?.desiredNumberScheduled ?? 0;
+  const done = new Set(pods.items.filter(hasRemoved).map(nodeOf));
+  const left = [...new Set(pods.items.map(nodeOf))].filter((node) => !done.has(node)).sort();
+  const message = `${done.size} of ${wanted} nodes have removed their routes`;
+  return { isPatched: true, isDone: left.length === 0 && done.size >= wanted, message, left };
 }
 
-function hasRemoved({ spec, status }: V1Pod): boolean {
+async function read(
+  client: KubernetesClient,
+  path: string,
+  query: Record<string, string> = {},
+): Promise<unknown> {
+  const { status, body } = await client.request({ path, query });
+  if (status !== 200) throw new Error(wordsOf(status, body));
+  return body;
+}
+
+function nodeOf({ spec }: V1Pod): string {
+  return spec?.nodeName ?? 'no node';
+}
+
+function hasRemoved({ metadata, spec, status }: V1Pod): boolean {
   const args = spec?.containers.find(({ name }) => name === containerName)?.args ?? [];
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
-  return ready && args.includes('--remove-routes');
+  return ready && args.includes('--remove-routes') && metadata?.deletionTimestamp === undefined;
 }
 
-function wordsOf({ status, body }: { status: number; body: unknown }): string {
+function wordsOf(status: number, body: unknown): string {
   const message = (body as { message?: unknown } | null)?.message;
   return `the API server answers ${status}${typeof message === 'string' ? `: ${message}` : ''}`;
 }
