@@ -16,9 +16,17 @@ export interface ManifestHandlers {
   onFailure(problem: Problem): void;
 }
 
+export interface WatchedManifests {
+  /** monotonicMs() of the last look at which everything was as given; undefined: there was none yet */
+  readonly confirmedAtMs: number | undefined;
+  close(): Promise<void>;
+}
+
 interface Followed {
   name: string;
   file: SettledFile;
+  /** its newest content is not the one in use */
+  refused: boolean;
   /** the last good content; undefined: there was none yet */
   objects?: readonly Manifest[];
 }
@@ -31,17 +39,19 @@ interface Followed {
 export async function watchManifests(
   directory: string,
   { onObjects, onFailure }: ManifestHandlers,
-): Promise<{ close(): Promise<void> }> {
+): Promise<WatchedManifests> {
   const followed = new Map<string, Followed>();
   const tellOnce = createOnce(onFailure);
   let given: readonly Manifest[] | undefined;
+  let confirmedAtMs: number | undefined;
 
   async function look(): Promise<Look> {
     const takenAtMs = monotonicMs();
     const looks: Look[] = [];
     try {
       for (const name of (await readdir(directory)).filter(isManifestName)) {
-        if (!followed.has(name)) followed.set(name, { name, file: new SettledFile(join(directory, name)) });
+        if (!followed.has(name))
+          followed.set(name, { name, refused: false, file: new SettledFile(join(directory, name)) });
       }
       tellOnce('directory');
     } catch (error) {
@@ -51,6 +61,8 @@ export async function watchManifests(
     for (const name of [...followed.keys()].sort()) looks.push(await readOne(followed.get(name) as Followed));
     const unsettled = looks.includes('unsettled');
     if (given !== undefined || !unsettled) give(takenAtMs);
+    const whole = ![...followed.values()].some(({ refused }) => refused);
+    if (given !== undefined && whole && looks.every((each) => each === 'settled')) confirmedAtMs = takenAtMs;
     return unsettled ? 'unsettled' : looks.includes('failing') ? 'failing' : 'settled';
   }
 
@@ -60,12 +72,14 @@ export async function watchManifests(
       followed.delete(one.name);
       tellOnce(one.name);
     } else if (reading.state === 'refused') {
+      one.refused = true;
       tellOnce(one.name, problems.MANIFESTS_REFUSED(one.file.path, [reading.problem.message]));
       return 'failing';
     } else if (reading.state === 'whole') {
       const parsed = parseManifests(reading.text, one.file.path);
       const faults = parsed.problems.map(({ message }) => message);
       tellOnce(one.name, faults.length > 0 ? problems.MANIFESTS_REFUSED(one.file.path, faults) : undefined);
+      one.refused = faults.length > 0;
       if (faults.length === 0) one.objects = parsed.objects;
     }
     return reading.state === 'unsettled' ? 'unsettled' : 'settled';
@@ -115,6 +129,9 @@ export async function watchManifests(
   const watcher = await watchPath(directory, looking.now);
   looking.now();
   return {
+    get confirmedAtMs() {
+      return confirmedAtMs;
+    },
     async close() {
       await watcher.close();
       await looking.stop();

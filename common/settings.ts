@@ -7,6 +7,7 @@ import { parseDocuments, whyHalfWritten } from './yaml-text.ts';
 
 export type { BgpSettings, Peer } from './settings/bgp.ts';
 export type { Settings } from './settings/schema.ts';
+export { describeSelection, type ServiceSelection } from './settings/service.ts';
 
 export type SettingsResult =
   | { settings: Settings; problems?: undefined }

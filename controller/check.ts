@@ -30,6 +30,10 @@ async function checkRendering(config: Config, settings: Settings, complain: (pro
   const texts = await readTemplates(config.templatesDirectory);
   const templates = compileTemplates(templateSources(texts, config.templatesDirectory));
   const directory = config.manifestsDirectory ?? settings.endpoints.files.directory;
+  if (config.manifestsDirectory === undefined && settings.endpoints.source === 'kubernetes')
+    return void process.stderr.write(
+      'endpoints come from the API server: name manifests with --manifests to render\n',
+    );
   const snapshot = await readSnapshot(directory, settings.service, complain);
   const planner = createPlanner({
     marks: emptyMarks(),

@@ -2,10 +2,11 @@
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Environment } from '../common/kubernetes/access.ts';
 import { problems } from './errors.ts';
 
 export interface Config {
-  readonly check: boolean;
+  readonly task: 'run' | 'check' | 'clear-status' | 'help';
   readonly settingsFile: string;
   readonly templatesDirectory: string;
   readonly sharedDirectory: string;
@@ -19,6 +20,8 @@ export interface Config {
   readonly leaseFile: string;
   readonly marksFile: string;
   readonly speakerStateFile: string;
+  /** what tells where the API server is */
+  readonly kubernetes: Environment;
 }
 
 export const usage = `usage: controller [options]
@@ -29,17 +32,21 @@ export const usage = `usage: controller [options]
   --interface NAME   the pod's interface     (eth0)
   --check            validate settings and templates, print what would be rendered, change nothing
   --manifests DIR    with --check: manifests to render (those that the settings name)
-environment: POD_NAME, POD_IP (not needed with --check)`;
+  --clear-status     take this release's addresses out of the Service's status.loadBalancer, and exit
+  --help             this text
+environment: POD_NAME, POD_IP (not needed with --check, --clear-status);
+  KUBECONFIG, or in a pod its service account, with endpoints.source kubernetes`;
 
 /** Throws a Problem that names the option or variable at fault. */
 export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
   const options = parse(argv);
+  const task = taskOf(options);
   const shared = options.shared ?? '/var/run/portable-lb';
   const podIP = env.POD_IP ?? '';
-  if (!options.check && !isIPv4(podIP)) throw problems.IDENTITY('POD_IP', podIP, "the pod's IPv4 address");
-  if (!options.check && !env.POD_NAME) throw problems.IDENTITY('POD_NAME', '', "the pod's name");
+  if (task === 'run' && !isIPv4(podIP)) throw problems.IDENTITY('POD_IP', podIP, "the pod's IPv4 address");
+  if (task === 'run' && !env.POD_NAME) throw problems.IDENTITY('POD_NAME', '', "the pod's name");
   return {
-    check: options.check ?? false,
+    task,
     settingsFile: options.settings ?? '/etc/portable-lb/settings.yaml',
     templatesDirectory: options.templates ?? '/etc/portable-lb/templates',
     sharedDirectory: shared,
@@ -51,7 +58,18 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
     leaseFile: join(shared, 'lease.json'),
     marksFile: join(shared, 'marks.json'),
     speakerStateFile: join(shared, 'bgp-state.json'),
+    kubernetes: {
+      KUBECONFIG: env.KUBECONFIG,
+      KUBERNETES_SERVICE_HOST: env.KUBERNETES_SERVICE_HOST,
+      KUBERNETES_SERVICE_PORT: env.KUBERNETES_SERVICE_PORT,
+    },
   };
+}
+
+function taskOf(options: ReturnType<typeof parse>): Config['task'] {
+  if (options.help) return 'help';
+  if (options['clear-status']) return 'clear-status';
+  return options.check ? 'check' : 'run';
 }
 
 function parse(argv: readonly string[]) {
@@ -67,6 +85,8 @@ function parse(argv: readonly string[]) {
         interface: text,
         manifests: text,
         check: { type: 'boolean' },
+        'clear-status': { type: 'boolean' },
+        help: { type: 'boolean' },
       },
     }).values;
   } catch (error) {

@@ -60,6 +60,15 @@ export async function drain(parts: DrainParts): Promise<Drained> {
   };
 }
 
+export function describeDrained({ withdrawn, withdrawMs, ended, drainMs, connectionsLeft }: Drained): string {
+  const told =
+    withdrawn === 'nothing to withdraw'
+      ? withdrawn
+      : `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms`;
+  const seconds = (drainMs / 1000).toFixed(1);
+  return `${told}; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft ?? 'unknown how many'} connections left`;
+}
+
 async function awaitWithdrawal(parts: DrainParts): Promise<'confirmed' | 'not confirmed'> {
   const deadlineMs = parts.nowMs() + withdrawDeadlineMs;
   while (parts.nowMs() < deadlineMs) {

@@ -24,6 +24,10 @@ export const problems = problemTable({
   KERNEL: (what: string, why: string) => `${what}: ${why}`,
   MARKS_UNWRITABLE: (file: string, why: string) =>
     `${file} cannot be written (${why}): marks are kept in memory only, and a restart of the controller would number ports anew; make room on the shared directory`,
+  SHARED_DIRECTORY: (directory: string, why: string) =>
+    `${directory} cannot be made (${why}): without it there is no lease and nothing is announced; mount a volume there that both containers share, or name another with --shared`,
+  IP_MODE_DROPPED: (service: string, addresses: string) =>
+    `the API server dropped ipMode from the status of Service ${service}, so ${addresses} was taken out again: kube-proxy would take it on every node, past the LB pods; take a Kubernetes of 1.30 or newer (feature LoadBalancerIPMode)`,
   LEASE_UNWRITABLE: (file: string, why: string) =>
     `${file} cannot be written (${why}): the bgp-sidecar will take the prefix for a last resort once the lease has lapsed; make room on the shared directory`,
 });

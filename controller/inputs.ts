@@ -1,8 +1,8 @@
 /** watch: settings and templates, as the newest whole of both. */
 import type { Logger } from '../common/log.ts';
 import type { Config } from './config.ts';
+import type { Configuration } from './configuration.ts';
 import { compileTemplates } from './core/render.ts';
-import type { Configuration } from './reconcile.ts';
 import { createTeller } from './report.ts';
 import { templateSources } from './templates.ts';
 import { createSettingsSource, type WatchedSettings } from './watch/settings.ts';

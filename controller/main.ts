@@ -1,14 +1,18 @@
 /** Wires the controller: inputs → loop → keepalived and kernel; signals, health and metrics. */
 import { monotonicMs } from '../common/clock.ts';
 import { createHealth, whyStuck } from '../common/health.ts';
+import { openKubernetes } from '../common/kubernetes/client.ts';
 import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
+import { openedOnce } from '../common/opened-once.ts';
 import { createReminder } from '../common/reminder.ts';
 import { stopAsked } from '../common/stop.ts';
 import { check } from './check.ts';
-import { type Config, readConfig } from './config.ts';
-import { drain } from './drain.ts';
-import { followEndpoints } from './followed-endpoints.ts';
+import { clearStatus } from './cluster/clear-status.ts';
+import { createClusterDuties } from './cluster/duties.ts';
+import { type Config, readConfig, usage } from './config.ts';
+import { describeDrained, drain } from './drain.ts';
+import { followEndpoints, makeSource } from './followed-endpoints.ts';
 import { watchInputs } from './inputs.ts';
 import { createMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
@@ -24,9 +28,20 @@ const defaultHealthPort = 9440;
 
 const log = createLogger({ program: 'controller' });
 
+const tasks: Record<Config['task'], (config: Config) => Promise<number>> = {
+  run,
+  check,
+  'clear-status': ({ settingsFile, kubernetes }) =>
+    clearStatus(settingsFile, () => openKubernetes(kubernetes), log),
+  async help() {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  },
+};
+
 try {
   const config = readConfig(process.argv.slice(2), process.env);
-  process.exitCode = config.check ? await check(config) : await run(config);
+  process.exitCode = await tasks[config.task](config);
 } catch (error) {
   log.error('start', {}, (error as Error).message);
   process.exitCode = 1;
@@ -34,29 +49,39 @@ try {
 
 async function run(config: Config): Promise<number> {
   const asked = stopAsked();
-  let snapshotAtMs: number | undefined;
-  const metrics = createMetrics({
-    snapshotAgeSeconds: () =>
-      snapshotAtMs === undefined ? undefined : (monotonicMs() - snapshotAtMs) / 1000,
-  });
+  const nowMs = monotonicMs;
+  const kubernetes = openedOnce(() => openKubernetes(config.kubernetes));
+  const metrics = createMetrics({ snapshotAgeSeconds: () => endpoints.ageSeconds() });
   let wake = () => {};
-  const endpoints = followEndpoints(log, (snapshot) => {
-    snapshotAtMs = snapshot.takenAtMs;
-    reconciler.offerSnapshot(snapshot);
-    wake();
+  const endpoints = followEndpoints({
+    log,
+    nowMs,
+    makeSource: makeSource(kubernetes),
+    onSnapshot(snapshot) {
+      reconciler.offerSnapshot(snapshot);
+      wake();
+    },
   });
   const { reconciler, keepalived, ipvs, speakerState, traffic } = await makeParts(config, log, metrics, {
     onChange: () => wake(),
     onAccepted: ({ settings }) => endpoints.follow(settings),
   });
-  const failing = createReminder((text) => log.error('turn', {}, text), remindEveryMs, monotonicMs);
+  const duties = createClusterDuties({ podName: config.podName, open: kubernetes, speakerState, log, nowMs });
+  let stopping = false;
+  const tendDuties = () => {
+    const { settings, state } = reconciler;
+    return duties.tend({ settings, state, ready: reconciler.notReady() === undefined, stopping });
+  };
+  const failing = createReminder((text) => log.error('turn', {}, text), remindEveryMs, nowMs);
   const loop = startLoop({
     turn: async () => {
       await reconciler.turn();
       failing(undefined);
+      endpoints.remind();
+      await tendDuties();
       return tickMs;
     },
-    nowMs: monotonicMs,
+    nowMs,
     onError: (error) =>
       failing(`this turn failed and is tried again, the lease is not renewed: ${(error as Error).message}`),
   });
@@ -64,7 +89,7 @@ async function run(config: Config): Promise<number> {
   const health = createHealth(
     {
       address: config.podIP,
-      live: () => whyStuck(monotonicMs() - loop.turnedAtMs, stuckMs),
+      live: () => whyStuck(nowMs() - loop.turnedAtMs, stuckMs),
       ready: () => reconciler.notReady(),
       metrics: () => metrics.registry.metrics(),
     },
@@ -85,6 +110,7 @@ async function run(config: Config): Promise<number> {
     { drainSeconds },
     `SIGTERM: the prefixes are withdrawn, then flows have ${drainSeconds} s to end`,
   );
+  stopping = true;
   reconciler.beginStop();
   loop.trigger();
   const drained = await drain({
@@ -92,24 +118,15 @@ async function run(config: Config): Promise<number> {
     drainMs: drainSeconds * 1000,
     speakerState,
     traffic,
-    nowMs: monotonicMs,
+    nowMs,
   });
-  log.info('drained', { ...drained }, describeDrain(drained));
+  log.info('drained', { ...drained }, describeDrained(drained));
   observing.abort();
   await inputs.stop();
   await loop.stop();
-  await endpoints.stop();
+  await tendDuties();
+  await Promise.all([duties.close(), endpoints.stop()]);
   await keepalived.stop();
   await health.close();
   return 0;
-}
-
-function describeDrain(drained: Awaited<ReturnType<typeof drain>>): string {
-  const { withdrawn, withdrawMs, ended, drainMs, connectionsLeft } = drained;
-  const seconds = (drainMs / 1000).toFixed(1);
-  const told =
-    withdrawn === 'nothing to withdraw'
-      ? withdrawn
-      : `withdrawal ${withdrawn} after ${Math.round(withdrawMs)} ms`;
-  return `${told}; forwarded for ${seconds} s more until ${ended}, ${connectionsLeft ?? 'unknown how many'} connections left`;
 }

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { contains, parsePrefix } from '../common/cidr.ts';
 import { monotonicMs } from '../common/clock.ts';
 import type { Logger } from '../common/log.ts';
+import { openedOnce } from '../common/opened-once.ts';
 import { sandboxName } from '../common/sandbox.ts';
 import { readSpeakerState, type SpeakerState } from '../common/speaker-state.ts';
 import { createApplier } from './apply.ts';
 import type { Config } from './config.ts';
+import type { Configuration } from './configuration.ts';
 import type { Traffic } from './drain.ts';
 import { problems } from './errors.ts';
 import { openKeepalivedFiles } from './keepalived/files.ts';
@@ -20,7 +22,7 @@ import { readMarks, writeMarks } from './marks.ts';
 import type { Metrics } from './metrics.ts';
 import { createNetworkStep } from './network-step.ts';
 import { createPlanner } from './plan.ts';
-import { type Configuration, createReconciler, type Reconciler } from './reconcile.ts';
+import { createReconciler, type Reconciler } from './reconcile.ts';
 import { createSchedulerProbe } from './scheduler-probe.ts';
 import { createServiceWatch } from './service-watch.ts';
 import { createVerifier } from './verify.ts';
@@ -46,6 +48,9 @@ export async function makeParts(
   { onChange, onAccepted }: PartsHandlers,
 ): Promise<Parts> {
   await mkdir(config.runDirectory, { recursive: true });
+  await mkdir(config.sharedDirectory, { recursive: true }).catch((error: Error) =>
+    log.error('start', {}, problems.SHARED_DIRECTORY(config.sharedDirectory, error.message).message),
+  );
   const nowMs = monotonicMs;
   const ipvs = openedOnce(openIpvs);
   const probeScheduler = createSchedulerProbe(ipvs);
@@ -111,28 +116,14 @@ export async function makeParts(
   return { reconciler, keepalived, ipvs, speakerState, traffic: () => countTraffic(ipvs) };
 }
 
-/** Opened at the first use and, where that fails, tried again at the next. */
-function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
-  let opened: Promise<T> | undefined;
-  return () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
-}
-
-/** What stands against a configuration in this pod: its identity, the Service that it serves, its kernel. */
+/** What stands against a configuration in this pod: its identity, its kernel. */
 function createAccept(config: Config, probeScheduler: (scheduler: string) => Promise<void>) {
-  return async ({ settings }: Configuration, serves: string | undefined): Promise<readonly Error[]> => {
+  return async ({ settings }: Configuration): Promise<readonly Error[]> => {
     for (const text of settings.vip.prefixes) {
       const prefix = parsePrefix(text);
       if (typeof prefix !== 'string' && contains(prefix, config.podIP))
         return [problems.POD_IP_IN_PREFIX(config.podIP, text)];
     }
-    const service = `${settings.service.namespace}/${settings.service.name}`;
-    if (serves !== undefined && service !== serves) return [problems.SERVICE_CHANGED(serves, service)];
     try {
       await probeScheduler(settings.scheduler);
     } catch (problem) {

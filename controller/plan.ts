@@ -2,6 +2,7 @@
  * plan: settings + snapshot → everything that one turn wants: files, kernel entries, rules, prefixes. Nothing
  * is remembered of a plan until it is kept, so that a refused configuration leaves no trace.
  */
+import type { Configuration } from './configuration.ts';
 import { type Departing, noneDeparting, stepDeparting } from './core/departing.ts';
 import { computeDesired } from './core/desired.ts';
 import { renderWanted } from './core/render.ts';
@@ -13,7 +14,7 @@ import type {
   VirtualService,
   WantedService,
 } from './core/types.ts';
-import type { Configuration } from './reconcile.ts';
+import { servedSettings } from './selection.ts';
 
 export interface Plan {
   /** Those that have servers, leaving ones too, in canonical order. */
@@ -67,7 +68,8 @@ export function createPlanner({ marks, notifyFifo, announced, saveMarks }: Plann
     async plan(configuration, snapshot, nowMs) {
       const same = stillKept(configuration, snapshot);
       if (same) return same;
-      const { settings, templates } = configuration;
+      const { templates } = configuration;
+      const settings = servedSettings(configuration.settings, snapshot);
       const desired = computeDesired(settings, snapshot, memory.marks);
       if ('refused' in desired) return desired;
       const { departing, output } = stepDeparting(memory.departing, {

@@ -3,24 +3,19 @@ import { contains, type Prefix, parsePrefix } from '../cidr.ts';
 import { agreeing, fields, integer, matching, oneOf } from '../schema.ts';
 import { bgp } from './bgp.ts';
 import { healthCheck } from './health-check.ts';
-import { absolutePath, dnsLabel, prefixes } from './shapes.ts';
+import { service } from './service.ts';
+import { absolutePath } from './shapes.ts';
+import { vip } from './vip.ts';
 
 const port = integer(1, 65_535, 'a port');
 
 /**
  * The settings file, read by controller and bgp-sidecar. A section left out has the defaults of its fields;
- * service.name and vip.prefixes have none. Without bgp nothing is announced.
+ * the Service and vip.prefixes have none. Without bgp nothing is announced.
  */
 export const settingsSchema = fields({
-  service: fields({
-    name: dnsLabel('the name of the Service'),
-    namespace: dnsLabel('the namespace of the Service').default('default'),
-  }),
-  vip: fields({
-    prefixes,
-    /** what a packet gets that is for a prefix but for no port of the Service: reset or port unreachable, or nothing */
-    unmatched: oneOf(['reject', 'drop']).default('reject'),
-  }),
+  service,
+  vip,
   forwarding: fields({
     method: oneOf(['nat'], { tunnel: 'which is not served yet' }).default('nat'),
   }).prefault({}),
@@ -52,7 +47,7 @@ export const settingsSchema = fields({
     seconds: integer(0, 3_600).default(30),
   }).prefault({}),
   endpoints: fields({
-    source: oneOf(['files'], { kubernetes: 'which is not served yet' }).default('files'),
+    source: oneOf(['files', 'kubernetes']).default('files'),
     files: fields({
       directory: absolutePath.default('/etc/portable-lb/manifests'),
     }).prefault({}),
@@ -79,7 +74,18 @@ export const settingsSchema = fields({
     )
     .prefault({}),
   bgp: bgp.optional(),
-}).check(agreeing(refuseOwnPrefixes));
+})
+  .check(agreeing(refuseOwnPrefixes))
+  .check(agreeing(refuseClassOfFiles));
+
+/** Manifests in a directory are those of one Service by the operator's own hand. */
+function refuseClassOfFiles(value: unknown, refuse: (path: PropertyKey[], message: string) => void): void {
+  const { service: selection, endpoints } = (value ?? {}) as Record<string, Record<string, unknown> | null>;
+  if ((endpoints?.source ?? 'files') !== 'files') return;
+  for (const field of ['loadBalancerClass', 'ingressClassName'])
+    if (selection?.[field] != null)
+      refuse(['service', field], 'needs the API server; accepted: only with endpoints.source kubernetes');
+}
 
 /** A VIP is local to the LB pod: a peer or next-hop within a prefix could never be reached. */
 function refuseOwnPrefixes(value: unknown, refuse: (path: PropertyKey[], message: string) => void): void {

@@ -47,13 +47,18 @@ export function whyNotAServer(address: unknown, vipPrefixes: readonly string[]):
   if (typeof address !== 'string' || !isIPv4(address)) return 'it is not an IPv4 address';
   const number = addressNumber(address);
   for (const [prefix, length, why] of ranges) if (inside(number, prefix, length)) return why;
-  for (const text of vipPrefixes) {
+  // The pod holds the whole prefix as local addresses: a server in there would be the LB pod itself.
+  const within = vipPrefixOf(address, vipPrefixes);
+  return within && `it is inside the VIP prefix ${within}`;
+}
+
+/** The prefix that has this address. */
+export function vipPrefixOf(address: string, vipPrefixes: readonly string[]): string | undefined {
+  if (!isIPv4(address)) return undefined;
+  return vipPrefixes.find((text) => {
     const [prefix = '', length = ''] = text.split('/');
-    // The pod holds the whole prefix as local addresses: a server in there would be the LB pod itself.
-    if (isIPv4(prefix) && inside(number, prefix, Number(length)))
-      return `it is inside the VIP prefix ${text}`;
-  }
-  return undefined;
+    return isIPv4(prefix) && inside(addressNumber(address), prefix, Number(length));
+  });
 }
 
 export function isPort(value: unknown): value is number {

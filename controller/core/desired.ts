@@ -3,15 +3,15 @@
  * any order gives the same result, so that every LB pod builds the same rules.
  */
 import { Problem } from '../../common/problem.ts';
-import type { Settings } from '../../common/settings.ts';
 import { resolveEndpoints } from './endpoints.ts';
 import { refusals } from './errors.ts';
 import { allocateMarks } from './marks.ts';
 import { tidyNotes } from './notes.ts';
-import type { Desired, Endpoint, MarkTable, RealServer, Snapshot } from './types.ts';
+import { trafficPolicyNotes } from './traffic-policies.ts';
+import type { Desired, Endpoint, MarkTable, RealServer, ServedSettings, Snapshot } from './types.ts';
 
 export function computeDesired(
-  settings: Settings,
+  settings: ServedSettings,
   snapshot: Snapshot,
   marks: MarkTable,
 ): Desired | { refused: Problem[] } {
@@ -31,7 +31,8 @@ export function computeDesired(
       mark: table.marks[port.key] as number,
       realServers: weigh(endpoints, settings.realServer.weight),
     }));
-    return { virtualServices, marks: table, notes: tidyNotes(resolved.notes) };
+    const policies = trafficPolicyNotes(service, `${namespace}/${name}`, settings.vip.prefixes);
+    return { virtualServices, marks: table, notes: tidyNotes([...resolved.notes, ...policies]) };
   } catch (problem) {
     if (problem instanceof Problem) return { refused: [problem] };
     throw problem;

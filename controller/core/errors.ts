@@ -5,7 +5,7 @@ export const refusals = problemTable({
   SERVICE_EXTERNAL_NAME: (service: string) =>
     `Service ${service} is of type ExternalName: it has no endpoints to balance over; name another Service in service.name, or change its type`,
   SERVICE_ABSENT: (service: string) =>
-    `Service ${service} is not among the endpoints seen so far: what runs stays; create it, or mend service.name and service.namespace`,
+    `Service ${service} is not among the endpoints seen so far: what runs stays; create it, or mend service of the settings`,
   MARKS_EXHAUSTED: (port: string) =>
     `port ${port}: every firewall mark up to 2147483647 has been given; restart the LB pod to number anew`,
   TEMPLATE_SYNTAX: (file: string, why: string) =>

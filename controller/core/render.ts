@@ -4,13 +4,19 @@
  */
 import Handlebars from 'handlebars';
 import { reasonOf } from '../../common/problem.ts';
-import type { Settings } from '../../common/settings.ts';
 import { refusals } from './errors.ts';
 import { TextFault } from './keepalived-text.ts';
 import { checkValues } from './renderable.ts';
 import { readRendered } from './rendered.ts';
 import { mainContext, virtualServiceContext, virtualServiceFile } from './template-context.ts';
-import type { RenderedFiles, RenderPaths, TemplateSource, VirtualService, WantedService } from './types.ts';
+import type {
+  RenderedFiles,
+  RenderPaths,
+  ServedSettings,
+  TemplateSource,
+  VirtualService,
+  WantedService,
+} from './types.ts';
 
 export const mainFile = 'ipvs.conf';
 
@@ -67,7 +73,7 @@ export interface Rendered {
  */
 export function renderWanted(
   templates: Templates,
-  settings: Settings,
+  settings: ServedSettings,
   virtualServices: readonly VirtualService[],
   paths: RenderPaths,
 ): Rendered {
@@ -93,7 +99,7 @@ export function renderWanted(
 
 export function render(
   templates: Templates,
-  settings: Settings,
+  settings: ServedSettings,
   virtualServices: readonly VirtualService[],
   paths: RenderPaths,
 ): RenderedFiles {

@@ -1,9 +1,8 @@
 /** The last gate before keepalived's grammar: nothing but these shapes gets into a file, schema or not. */
 import { isIPv4 } from 'node:net';
-import type { Settings } from '../../common/settings.ts';
 import { isPort } from './addresses.ts';
 import { refusals } from './errors.ts';
-import type { RenderPaths, VirtualService } from './types.ts';
+import type { RenderPaths, ServedSettings, VirtualService } from './types.ts';
 
 type Need = (good: boolean, field: string, value: unknown, accepted: string) => void;
 
@@ -13,7 +12,7 @@ const need: Need = (good, field, value, accepted) => {
 
 /** Throws NOT_RENDERABLE. */
 export function checkValues(
-  settings: Settings,
+  settings: ServedSettings,
   services: readonly VirtualService[],
   { notifyFifo }: RenderPaths,
 ) {
@@ -23,7 +22,7 @@ export function checkValues(
   for (const service of services) checkService(service);
 }
 
-function checkSettings({ scheduler, healthCheck, realServer, service }: Settings) {
+function checkSettings({ scheduler, healthCheck, realServer, service }: ServedSettings) {
   need(/^[a-z][a-z0-9_-]*$/.test(scheduler), 'scheduler', scheduler, 'the name of an IPVS scheduler');
   need(
     /^[A-Za-z0-9._-]+$/.test(`${service.namespace}.${service.name}`),

@@ -1,6 +1,5 @@
 /** What a template can name. Every field is always there (null when it has no value): templates are strict. */
-import type { Settings } from '../../common/settings.ts';
-import type { RealServer, RenderPaths, VirtualService } from './types.ts';
+import type { RealServer, RenderPaths, ServedSettings, VirtualService } from './types.ts';
 
 /** Of ipvs.conf.hbs. */
 export interface MainContext {
@@ -42,7 +41,7 @@ export function virtualServiceFile({ protocol, port }: VirtualService): string {
 }
 
 export function mainContext(
-  settings: Settings,
+  settings: ServedSettings,
   services: readonly VirtualService[],
   { notifyFifo }: RenderPaths,
 ): MainContext {
@@ -54,7 +53,10 @@ export function mainContext(
   return { service: nameOf(settings), notifyFifo, virtualServices };
 }
 
-export function virtualServiceContext(settings: Settings, service: VirtualService): VirtualServiceContext {
+export function virtualServiceContext(
+  settings: ServedSettings,
+  service: VirtualService,
+): VirtualServiceContext {
   const { key, protocol, port, portName, mark, realServers } = service;
   return {
     service: nameOf(settings),
@@ -71,7 +73,7 @@ export function virtualServiceContext(settings: Settings, service: VirtualServic
 }
 
 function realServerContext(
-  { healthCheck, realServer }: Settings,
+  { healthCheck, realServer }: ServedSettings,
   protocol: VirtualService['protocol'],
   { address, port, weight, state }: RealServer,
 ): RealServerContext {
@@ -94,6 +96,6 @@ function realServerContext(
   };
 }
 
-function nameOf({ service }: Settings): string {
+function nameOf({ service }: ServedSettings): string {
   return `${service.namespace}/${service.name}`;
 }

@@ -3,13 +3,26 @@
  * `kernel`, `keepalived` and the reconcile loop carry them out.
  */
 import type { V1EndpointSlice, V1Service } from '@kubernetes/client-node';
+import type { ObjectRef } from '../../common/kubernetes/events.ts';
+import type { Settings } from '../../common/settings.ts';
 
 /** Everything that an endpoint source knows at one moment; never a delta. */
 export interface Snapshot {
+  /** undefined: the source is well, and has no such Service */
   service?: V1Service;
   slices: V1EndpointSlice[];
+  /** monotonicMs() of a moment when this was current */
   takenAtMs: number;
+  /** describeSelection() of what the source was asked for; one that knows names only leaves it out */
+  selectedBy?: string;
+  /** why there is no Service, where that is more than that there is none of the name */
+  absence?: string;
+  /** what the source has seen and passed over */
+  notes?: Note[];
 }
+
+/** Settings with the Service that they have turned out to select. */
+export type ServedSettings = Omit<Settings, 'service'> & { service: { namespace: string; name: string } };
 
 export type Protocol = 'TCP' | 'UDP';
 
@@ -17,6 +30,8 @@ export type Protocol = 'TCP' | 'UDP';
 export interface Note {
   code: string;
   message: string;
+  /** told as an Event too, beside this object; 'service': the one served */
+  event?: ObjectRef | 'service';
 }
 
 /** One address of one port of the Service, conditions already resolved (nil → the API's meaning). */

@@ -1,8 +1,8 @@
 import { monotonicMs } from '../../common/clock.ts';
-import { readManifests, watchManifests } from '../../common/manifest-directory.ts';
+import { readManifests, type WatchedManifests, watchManifests } from '../../common/manifest-directory.ts';
 import type { EndpointSliceManifest, Manifest, ServiceManifest } from '../../common/manifests.ts';
 import type { Problem } from '../../common/problem.ts';
-import type { EndpointSource, WatchedEndpoints } from './source.ts';
+import type { EndpointSource } from './source.ts';
 
 export interface FilesSourceOptions {
   directory: string;
@@ -10,13 +10,20 @@ export interface FilesSourceOptions {
 }
 
 interface ServiceName {
-  name: string;
+  /** settings with this source always have one */
+  name?: string | undefined;
   namespace: string;
+}
+
+export interface WatchedEndpoints {
+  service?: ServiceManifest;
+  slices: EndpointSliceManifest[];
+  takenAtMs: number;
 }
 
 /** Endpoints from a directory of ordinary Kubernetes manifests: whatever can write a file can drive the pair. */
 export function createFilesSource({ directory, service }: FilesSourceOptions): EndpointSource {
-  let watcher: { close(): Promise<void> } | undefined;
+  let watcher: WatchedManifests | undefined;
   return {
     async start(onSnapshot, onFailure) {
       let last: WatchedEndpoints | undefined;
@@ -29,6 +36,9 @@ export function createFilesSource({ directory, service }: FilesSourceOptions): E
           onSnapshot(snapshot);
         },
       });
+    },
+    get confirmedAtMs() {
+      return watcher?.confirmedAtMs;
     },
     stop: async () => watcher?.close(),
   };

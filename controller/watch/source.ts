@@ -1,23 +1,19 @@
-import type { EndpointSliceManifest, ServiceManifest } from '../../common/manifests.ts';
 import type { Problem } from '../../common/problem.ts';
-
-/** The one Service and all its EndpointSlices, whole: never a difference. */
-export interface WatchedEndpoints {
-  /** undefined: the source is well, and has no such Service */
-  service?: ServiceManifest;
-  slices: EndpointSliceManifest[];
-  /** monotonicMs() of the moment before the source was read */
-  takenAtMs: number;
-}
+import type { Snapshot } from '../core/types.ts';
 
 /**
- * Where endpoints come from. A source that fails keeps quiet about endpoints (the last snapshot stands), tells each
- * failure once, and tries on until it is stopped.
+ * Where endpoints come from: the one Service and all its EndpointSlices, whole, never a difference. A source that
+ * fails keeps quiet about endpoints (the last snapshot stands), tells each failure once, and tries on until it is
+ * stopped.
  */
 export interface EndpointSource {
   start(
-    onSnapshot: (snapshot: WatchedEndpoints) => void,
+    onSnapshot: (snapshot: Snapshot) => void,
     onFailure: (problem: Problem) => void,
+    /** no failure is left; sources that tell of each part by itself never say so */
+    onRecovery?: () => void,
   ): Promise<void>;
+  /** monotonicMs() of the moment when the last snapshot was last known to be current; undefined: not yet */
+  readonly confirmedAtMs: number | undefined;
   stop(): Promise<void>;
 }

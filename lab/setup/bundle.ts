@@ -2,7 +2,7 @@
  * Bundles the product's programs into dist/, as an image holds them: <program>.js starts <program>.bundle.js, which
  * is all of it and takes half the memory of running the sources. `node lab/setup/bundle.ts` or `bundle()`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -67,11 +67,15 @@ export async function bundle(
     const source = join(root, program, 'main.ts');
     if (!existsSync(source)) continue;
     const file = join(directory, bundleName(program));
+    removeChunks(directory, program);
     const { metafile } = await build({
       absWorkingDir: root,
-      entryPoints: [source],
-      outfile: file,
+      entryPoints: [{ in: source, out: bundleName(program).replace(/\.js$/, '') }],
+      outdir: directory,
       bundle: true,
+      // what is imported when it is needed (a kubeconfig's authentication) is a file of its own: its text takes memory
+      splitting: true,
+      chunkNames: `${program}.[name]-[hash]`,
       platform: 'node',
       format: 'esm',
       target: 'node24',
@@ -93,6 +97,13 @@ export async function bundle(
     bundled.map(({ program }) => program),
   );
   return bundled;
+}
+
+/** Those of former contents: their names change with what is in them. */
+function removeChunks(directory: string, program: string): void {
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory))
+    if (name.startsWith(`${program}.`) && /-[A-Z0-9]{8}\.js$/.test(name)) rmSync(join(directory, name));
 }
 
 if (import.meta.main) {

@@ -21,7 +21,7 @@ describe('settings', () => {
   it('fills in the defaults of docs/architecture.md', () => {
     expect(accept(announced)).to.deep.equal({
       service: { name: 'web', namespace: 'default' },
-      vip: { prefixes: ['203.0.113.0/28'], unmatched: 'reject' },
+      vip: { prefixes: ['203.0.113.0/28'], addresses: ['203.0.113.1'], unmatched: 'reject' },
       forwarding: { method: 'nat' },
       scheduler: 'lc',
       realServer: { weight: 1, upperThreshold: 20_000, lowerThreshold: 0 },
@@ -73,6 +73,51 @@ bgp:
     expect(accept(JSON.stringify(settings))).to.deep.equal(settings);
   });
 
+  it('takes a Service by class, and addresses of the prefixes', () => {
+    const rest =
+      'vip: { prefixes: [203.0.113.0/28], addresses: [203.0.113.5] }\nendpoints: { source: kubernetes }\n';
+    const byClass = accept(`service: { loadBalancerClass: portable-lb.io/web }\n${rest}`);
+    expect(byClass.service).to.deep.equal({ namespace: 'default', loadBalancerClass: 'portable-lb.io/web' });
+    expect(byClass.vip.addresses).to.deep.equal(['203.0.113.5']);
+    const byIngress = accept(`service: { namespace: shop, ingressClassName: ipvs }\n${rest}`);
+    expect(byIngress.service).to.deep.equal({ namespace: 'shop', ingressClassName: 'ipvs' });
+    expect(accept(JSON.stringify(byIngress))).to.deep.equal(byIngress);
+  });
+
+  const badService: [string, string][] = [
+    ['{ namespace: shop }', 'service.name: is missing; accepted: exactly one of name, loadBalancerClass and'],
+    [
+      '{ name: web, ingressClassName: ipvs }',
+      'service.ingressClassName: is there beside name; accepted: exactly one',
+    ],
+    ['{ loadBalancerClass: "a b" }', 'service.loadBalancerClass: is "a b"; accepted: a load balancer class'],
+    ['{ ingressClassName: A }', 'service.ingressClassName: is "A"; accepted: the name of an IngressClass'],
+  ];
+  for (const [service, message] of badService)
+    it(`refuses the Service ${service}`, () =>
+      expectOne(
+        `service: ${service}\nvip: { prefixes: [203.0.113.0/28] }\nendpoints: { source: kubernetes }\n`,
+        message,
+      ));
+
+  it('refuses a class without the API server', () =>
+    expectOne(
+      'service: { loadBalancerClass: a/b }\nvip: { prefixes: [203.0.113.0/28] }\n',
+      'service.loadBalancerClass: needs the API server; accepted: only with endpoints.source kubernetes',
+    ));
+
+  const badAddresses: [string, string][] = [
+    ['[203.0.113.16]', '[0]: is "203.0.113.16", outside of vip.prefixes; accepted: an address within one'],
+    ['[203.0.113.1, 203.0.113.1]', '[1]: "203.0.113.1" is there a second time'],
+    ['203.0.113.1', ': is "203.0.113.1"; accepted: a list of IPv4 addresses'],
+  ];
+  for (const [addresses, message] of badAddresses)
+    it(`refuses the addresses ${addresses}`, () =>
+      expectOne(
+        `service: { name: web }\nvip: { prefixes: [203.0.113.0/28], addresses: ${addresses} }\n`,
+        `vip.addresses${message}`,
+      ));
+
   it('takes peers by name beside peers by address', () => {
     const bgp =
       'bgp: { localAS: 64512, peers: [{ address: 10.0.0.251 }, { host: reflector.lb. }, { host: r }] }';
@@ -112,10 +157,7 @@ bgp:
       'forwarding.method: is "tunnel", which is not served yet; accepted: nat',
     ],
     ['forwarding: { method: ipip }', 'forwarding.method: is "ipip"; accepted: nat'],
-    [
-      'endpoints: { source: kubernetes }',
-      'endpoints.source: is "kubernetes", which is not served yet; accepted: files',
-    ],
+    ['endpoints: { source: etcd }', 'endpoints.source: is "etcd"; accepted: files or kubernetes'],
     [
       'endpoints: { files: { directory: manifests } }',
       'endpoints.files.directory: is "manifests"; accepted: an absolute path',

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { parseSettings } from '../../../common/settings.ts';
+import type { Configuration } from '../../../controller/configuration.ts';
 import { compileTemplates } from '../../../controller/core/render.ts';
 import type { Snapshot } from '../../../controller/core/types.ts';
 import { createPlanner, type Plan } from '../../../controller/plan.ts';
-import type { Configuration } from '../../../controller/reconcile.ts';
 import { templateSources } from '../../../controller/templates.ts';
 
 const templates = compileTemplates(templateSources({}, '/templates'));

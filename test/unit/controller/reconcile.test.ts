@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import { parseSettings } from '../../../common/settings.ts';
 import type { Applier } from '../../../controller/apply.ts';
+import type { Configuration } from '../../../controller/configuration.ts';
 import { compileTemplates } from '../../../controller/core/render.ts';
 import type { Snapshot } from '../../../controller/core/types.ts';
 import type { LeaseFacts } from '../../../controller/lease.ts';
 import { createMetrics } from '../../../controller/metrics.ts';
 import { createPlanner } from '../../../controller/plan.ts';
-import { type Configuration, createReconciler } from '../../../controller/reconcile.ts';
+import { createReconciler } from '../../../controller/reconcile.ts';
 import { createServiceWatch } from '../../../controller/service-watch.ts';
 import { templateSources } from '../../../controller/templates.ts';
 
@@ -81,7 +82,7 @@ function setUp({ inheritsRules = false } = {}) {
     nowMs: () => state.nowMs,
     accept: async () => state.against,
     acceptPlan: async () => state.againstPlan,
-    onAccepted: ({ settings }) => void followed.push(settings.service.name),
+    onAccepted: ({ settings }) => void followed.push(settings.service.name ?? ''),
     serviceWatch: createServiceWatch(log, () => state.nowMs),
     planner: createPlanner({
       marks: { marks: {}, next: 1 },

@@ -20,7 +20,8 @@ export interface Seen {
   atMs: number;
 }
 
-type Stored = KubernetesObject & Record<string, unknown>;
+type Stored = Omit<KubernetesObject, 'metadata'> &
+  Record<string, unknown> & { metadata?: KubernetesObject['metadata'] & Record<string, unknown> };
 interface Watcher {
   collection: string;
   query: URLSearchParams;
@@ -36,6 +37,7 @@ export class ApiServer {
   /** 410 for a watch from before this one */
   oldest = 0;
   readonly #objects = new Map<string, Map<string, Stored>>();
+  readonly #history: { version: number; collection: string; type: string; object: Stored }[] = [];
   readonly #watchers = new Set<Watcher>();
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -102,6 +104,12 @@ export class ApiServer {
     this.#collection(collection).delete(name);
   }
 
+  /** The next change has a version after this one, and nothing is known of changes before. */
+  goBackTo(version: number): void {
+    this.version = version;
+    this.#history.length = 0;
+  }
+
   bookmark(): void {
     for (const { response } of this.#watchers)
       write(response, {
@@ -136,6 +144,7 @@ export class ApiServer {
   }
 
   #emit(collection: string, type: string, object: Stored): void {
+    this.#history.push({ version: this.version, collection, type, object });
     for (const watcher of this.#watchers)
       if (watcher.collection === collection && selects(watcher.query, object))
         write(watcher.response, { type, object });
@@ -212,9 +221,9 @@ export class ApiServer {
     const watcher = { collection, query, response };
     this.#watchers.add(watcher);
     response.on('close', () => this.#watchers.delete(watcher));
-    for (const object of this.list(collection))
-      if (Number(object.metadata?.resourceVersion) > from && selects(query, object))
-        write(response, { type: 'MODIFIED', object });
+    for (const event of this.#history)
+      if (event.collection === collection && event.version > from && selects(query, event.object))
+        write(response, { type: event.type, object: event.object });
   }
 }
 
@@ -234,7 +243,7 @@ function selects(query: URLSearchParams, object: Stored): boolean {
   if (field === 'metadata.name' && object.metadata?.name !== value) return false;
   if (field === 'spec.type' && (spec?.type ?? 'ClusterIP') !== value) return false;
   const [label = '', wanted] = (query.get('labelSelector') ?? '').split('=');
-  const labels = (object.metadata as { labels?: Record<string, string> } | undefined)?.labels;
+  const labels = object.metadata?.labels as Record<string, string> | undefined;
   return wanted === undefined || labels?.[label] === wanted;
 }
 

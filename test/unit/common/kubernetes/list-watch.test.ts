@@ -130,7 +130,7 @@ describe('list-watch', () => {
     follow();
     await watching();
     server.forget(path, 'a');
-    server.version = Number(before.metadata?.resourceVersion) - 1;
+    server.goBackTo(Number(before.metadata?.resourceVersion) - 1);
     server.put(path, service('a', { metadata: { name: 'a', uid: 'another' } }));
     server.endWatches('by reset');
     await until(

@@ -6,20 +6,20 @@ import type {
   V1ServicePort,
 } from '@kubernetes/client-node';
 import { Problem } from '../../../../common/problem.ts';
-import { parseSettings, type Settings } from '../../../../common/settings.ts';
+import { parseSettings } from '../../../../common/settings.ts';
 import { compileTemplates } from '../../../../controller/core/render.ts';
-import type { Snapshot, VirtualService } from '../../../../controller/core/types.ts';
+import type { ServedSettings, Snapshot, VirtualService } from '../../../../controller/core/types.ts';
 import { mainTemplate, virtualServiceTemplate } from '../../../../controller/templates/defaults.ts';
 
 export const paths = { notifyFifo: '/run/keepalived/notify.fifo' };
 export const defaults = compileTemplates({ main: mainTemplate, virtualService: virtualServiceTemplate });
 
 /** The settings of Service default/web, with further lines of YAML. */
-export function settingsOf(more = '', prefixes = '[203.0.113.0/28]'): Settings {
+export function settingsOf(more = '', prefixes = '[203.0.113.0/28]'): ServedSettings {
   const text = `service: {name: web}\nvip: {prefixes: ${prefixes}}\n${more}`;
   const { settings, problems } = parseSettings(text, 'settings.yaml');
   if (!settings) throw problems[0];
-  return settings;
+  return { ...settings, service: { namespace: 'default', name: 'web' } };
 }
 
 export function serviceOf(ports: Partial<V1ServicePort>[], spec: object = {}): V1Service {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { monotonicMs } from '../../../../common/clock.ts';
+import type { Snapshot } from '../../../../controller/core/types.ts';
 import { createFilesSource, readSnapshot } from '../../../../controller/watch/files.ts';
-import type { EndpointSource, WatchedEndpoints } from '../../../../controller/watch/source.ts';
+import type { EndpointSource } from '../../../../controller/watch/source.ts';
 
 const service = 'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n';
 
@@ -25,7 +26,7 @@ function slice(addresses: string[], { name = 'web-1', of = 'web', namespace = 'd
 describe('endpoints from files', () => {
   let directory: string;
   let source: EndpointSource;
-  let snapshots: WatchedEndpoints[];
+  let snapshots: Snapshot[];
   let failures: string[];
 
   beforeEach(() => {
@@ -88,7 +89,7 @@ describe('endpoints from files', () => {
     await start();
     await untilAddresses('10.1.0.1', '10.1.0.2');
     expect(snapshots).to.have.length(1);
-    expect(snapshots[0]?.service?.metadata.name).to.equal('web');
+    expect(snapshots[0]?.service?.metadata?.name).to.equal('web');
     expect(snapshots[0]?.takenAtMs).to.be.within(from, monotonicMs());
     expect(failures).to.deep.equal([]);
   });
