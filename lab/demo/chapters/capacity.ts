@@ -1,6 +1,7 @@
 /**
  * Capacity: each LB pod's link is limited, and 1, 2, 3, 4 LB pods carry that many times as much. The limit is
- * chosen by what this kernel forwards without one, so that four links together stay below half of that.
+ * chosen by what this kernel forwards without one: four links together carry a third of that, since a machine with
+ * other work forwards less at times.
  */
 import type { LbPod } from '../../lab.ts';
 import { percent } from '../figures.ts';
@@ -11,17 +12,21 @@ const most = 4;
 /** The thesis' byte model (Table 6.6): wire bytes of one keep-alive request, both directions, beside the body. */
 const overheadBytes = 665.36;
 const seconds = 5;
-/** Each is made anew after 100 requests, from another port: enough that every link is filled, few enough that its queue is not. */
-const connections = 48;
+/**
+ * For each LB pod, from many source ports: enough that the hash leaves no link without, few enough that the queue of a
+ * link stays short, also at the low rate that a busy machine gets: twelve requests wait half a second at 24 a second,
+ * below TCP's first timeout (RFC 6298: 1 s), and fill 5 kB of the queue of 16 kB and more.
+ */
+const connectionsEach = 12;
 
 /** Requests per second that a link of this rate carries at most, by the thesis' model. */
 export function theoryRps(rateBits: number): number {
   return rateBits / 8 / (bodyBytes + overheadBytes);
 }
 
-/** Link rate (bits/s, whole 10 kbit) at which `most` links carry half of what the kernel forwards. */
+/** Link rate (bits/s, whole 10 kbit) at which `most` links carry a third of what the kernel forwards. */
 export function chooseRate(unlimitedRps: number): number {
-  const bits = (unlimitedRps / 2 / most) * 8 * (bodyBytes + overheadBytes);
+  const bits = (unlimitedRps / 3 / most) * 8 * (bodyBytes + overheadBytes);
   return Math.max(10_000, Math.floor(bits / 10_000) * 10_000);
 }
 
@@ -32,8 +37,9 @@ export async function capacity(stage: Stage): Promise<void> {
   await addLbPod(stage, nodes[3]);
   await screen.during('a fourth LB pod starts', router.waitForNextHops(prefix, most, 90_000));
   const url = serviceA.url(2, { path: `/bytes/${bodyBytes}` });
-  const measure = (forSeconds: number) => client.wrk({ url, connections, threads: 1, seconds: forSeconds });
-  const unlimited = await screen.during('unlimited', measure(3));
+  const measure = (count: number, forSeconds: number) =>
+    client.wrk({ url, connections: count * connectionsEach, threads: 1, seconds: forSeconds });
+  const unlimited = await screen.during('unlimited', measure(most, 3));
   const rateBits = chooseRate(unlimited.requestsPerSecond);
   const one = theoryRps(rateBits);
   screen.line(
@@ -44,7 +50,7 @@ export async function capacity(stage: Stage): Promise<void> {
   for (let count = most; count >= 1; count -= 1) {
     if (lbPods.length > count) await takeAway(stage, lbPods.length - count);
     const before = wireBytes(lbPods);
-    const { requestsPerSecond, requests } = await screen.during(`${count} LB pods`, measure(seconds));
+    const { requestsPerSecond, requests } = await screen.during(`${count} LB pods`, measure(count, seconds));
     runs.unshift({ count, requestsPerSecond, requests, wireBytes: wireBytes(lbPods) - before });
   }
   await Promise.all(lbPods.map((pod) => pod.unlimitLink()));
