@@ -17,6 +17,7 @@ export interface Job {
 export interface Selection {
   readonly files: readonly string[];
   readonly unit: 'wanted' | 'left out';
+  readonly charts: 'wanted' | 'left out';
   readonly lab: 'wanted' | 'left out';
   readonly cluster: 'wanted' | 'left out';
   /** undefined: latest, and 6.1 for tests marked @both. */
@@ -37,6 +38,15 @@ export function planUnit({ files: all, unit, grep }: Selection): Job[] {
   return [{ name: 'unit', mochaArgs: [...named, ...pattern(grep)] }];
 }
 
+export function planCharts({ files: all, charts, grep }: Selection): Job[] {
+  if (charts === 'left out') return [];
+  const files = all.filter((file) => kindOf(file) === 'charts');
+  // A file that is named beside a configuration only adds to those of the configuration.
+  const named = files.length > 0 ? ['--no-config', '--timeout', '120000', ...files] : [];
+  const config = files.length > 0 ? [] : ['--config', '.mocharc.charts.json'];
+  return [{ name: 'charts', mochaArgs: [...config, ...named, ...pattern(grep)] }];
+}
+
 export function planLab({ files, lab, kernel, grep }: Selection): Job[] {
   if (lab === 'left out') return [];
   const chosen = chooseFiles(files, 'lab');
@@ -55,8 +65,9 @@ export function planCluster({ files, cluster, grep }: Selection): Job[] {
 }
 
 /** By its folder; what is in none of these runs on the machine, as unit tests do. */
-export function kindOf(file: string): 'unit' | 'lab' | 'cluster' {
+export function kindOf(file: string): 'unit' | 'charts' | 'lab' | 'cluster' {
   if (file.includes('test/lab')) return 'lab';
+  if (file.includes('test/charts')) return 'charts';
   return file.includes('test/cluster') ? 'cluster' : 'unit';
 }
 

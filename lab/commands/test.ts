@@ -13,7 +13,7 @@ import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import type { KernelName, SetUp } from '../setup/steps.ts';
 import { prepare } from './prepare.ts';
 import { makeRunDir } from './run-dir.ts';
-import { type Job, kindOf, planCluster, planLab, planUnit, type Selection } from './test-plan.ts';
+import { type Job, kindOf, planCharts, planCluster, planLab, planUnit, type Selection } from './test-plan.ts';
 
 const mocha = 'node_modules/mocha/bin/mocha.js';
 const interruptedCode = 130;
@@ -25,7 +25,7 @@ interface Counts {
   interrupted?: boolean;
 }
 
-export const testUsage = `test [--unit-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
+export const testUsage = `test [--unit-only | --charts-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
 /** The last line is the sum. Gives the exit code. */
 export async function runTests(args: string[]): Promise<number> {
@@ -35,6 +35,13 @@ export async function runTests(args: string[]): Promise<number> {
   for (const job of planUnit(selection)) {
     console.log('\nunit tests');
     results.push(await runUnit(job, runDir));
+  }
+  for (const job of planCharts(selection)) {
+    if (results.some(({ interrupted }) => interrupted)) break;
+    console.log('\ncharts');
+    const directory = join(runDir, 'charts');
+    mkdirSync(directory);
+    results.push(await runUnit(job, directory));
   }
   const jobs = planLab(selection);
   if (jobs.length > 0 && !results.some(({ interrupted }) => interrupted)) {
@@ -58,9 +65,16 @@ function select(args: string[]): Selection {
   const { values, positionals: files } = parseArgs({
     args,
     allowPositionals: true,
-    options: { 'unit-only': flag, 'lab-only': flag, 'cluster-only': flag, grep: text, kernel: text },
+    options: {
+      'unit-only': flag,
+      'charts-only': flag,
+      'lab-only': flag,
+      'cluster-only': flag,
+      grep: text,
+      kernel: text,
+    },
   });
-  const kinds = ['unit', 'lab', 'cluster'] as const;
+  const kinds = ['unit', 'charts', 'lab', 'cluster'] as const;
   const only = kinds.filter((kind) => values[`${kind}-only`]);
   const want = (kind: (typeof kinds)[number]) =>
     (only.length === 0 || only.includes(kind)) &&
@@ -70,6 +84,7 @@ function select(args: string[]): Selection {
   return {
     files,
     unit: want('unit'),
+    charts: want('charts'),
     lab: want('lab'),
     cluster: want('cluster'),
     kernel:
