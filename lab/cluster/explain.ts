@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Cluster } from './api.ts';
+import type { Cluster, ClusterNode } from './api.ts';
 
 const linesShown = 12;
 const nodeLogs = ['start', 'console', 'containerd', 'kubelet', 'kube-proxy'];
@@ -18,10 +18,21 @@ export async function explainCluster(cluster: Cluster): Promise<string> {
       return `--- kubectl ${args.join(' ')}\n${lastLines(answer, 40)}`;
     }),
   );
+  const down = await Promise.all(cluster.nodes.map(sayIfDown));
   // A guest's writes reach the machine late.
   await Promise.all(cluster.nodes.map((node) => node.exec(['sync']).catch(() => '')));
   const sessions = await cluster.router.sessions().catch(String);
-  return [...asked, `--- the router's sessions\n${sessions}`, ...clusterLogs(cluster)].join('\n');
+  return [...down, ...asked, `--- the router's sessions\n${sessions}`, ...clusterLogs(cluster)]
+    .filter((text) => text !== '')
+    .join('\n');
+}
+
+/** A kernel that panicked is the lab's failure, and not that of what is tested. */
+async function sayIfDown(node: ClusterNode): Promise<string> {
+  if (await node.isUp()) return '';
+  const keeper = join(node.runDir, 'keeper.log');
+  const why = existsSync(keeper) ? lastLines(readFileSync(keeper, 'utf8'), 1) : 'it was never started';
+  return `!!! ${node.name} is down: ${why}`;
 }
 
 function clusterLogs(cluster: Cluster): string[] {

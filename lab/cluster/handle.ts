@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientRole, RouterRole } from '../api.ts';
 import { run } from '../network/command.ts';
@@ -165,8 +165,7 @@ export class Handle implements Cluster {
     );
   }
 
-  async explain(): Promise<string> {
-    mkdirSync(this.#parts.paths.logs, { recursive: true });
+  explain(): Promise<string> {
     return explainCluster(this);
   }
 

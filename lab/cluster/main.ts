@@ -1,23 +1,24 @@
 // The cluster's command line on the machine: see usage.
 
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findKept, makeRunDir, markIfKept } from '../commands/run-dir.ts';
+import { findKept, makeRunDir, markKept } from '../commands/run-dir.ts';
 import { checkout } from '../kernel/places.ts';
 import { endKernel, execInKernel, KernelFailure, runInKernel } from '../kernel/run.ts';
 import { SetUpFailure } from '../setup/steps.ts';
 import { waitFor } from '../wait.ts';
 import { kubeconfig } from './certificates.ts';
+import { forwardedPort, isForwarded, startForwarder } from './forwarder.ts';
 import { loadImages } from './images/load.ts';
 import { productArchives } from './images/product.ts';
 import { clusterPaths, nodeName, nodeNumbers } from './plan.ts';
-import { setUpCluster, writeSetUp } from './set-up.ts';
+import { setUpCluster, siteEnvironment, writeSetUp } from './set-up.ts';
 import { programFolder } from './tools/go-build.ts';
 
 const usage = `usage: npm run cluster [-- COMMAND]
-  up                       three nodes, router and client (the default); stays until down
+  up [--images WHICH]      three nodes, router and client (the default); stays until down. WHICH images of the product
+                           are on the nodes: now (built from the sources as they are), last (built before), none
   exec ROLE COMMAND…       a command at client, router, node-1, node-2 or node-3
   load FILE.tar…           images into every node
   test FILE…               test files in the cluster that is up
@@ -54,42 +55,47 @@ async function main(): Promise<number> {
 }
 
 async function up(): Promise<number> {
-  parseArgs({ args, options: {} });
+  const { values } = parseArgs({ args, options: { images: { type: 'string', default: 'now' } } });
   const running = await findKept(mark);
-  if (running !== undefined) {
-    console.log('a cluster is up already (npm run cluster -- down ends it)\n');
-    sayHow(running);
-    return 0;
-  }
-  const made = await setUpCluster(await productArchives());
+  if (running !== undefined) return sayThatItRuns(running);
+  const made = await setUpCluster(await productArchives(values.images));
   const startedAtMs = performance.now();
   const runDir = await makeRunDir('cluster');
   writeSetUp(runDir, made);
-  const code = await runInKernel(made.site, { command: ['node', 'lab/cluster/inside.ts'], runDir });
+  // Before it starts, so that there is no moment in which a cluster is up that `down` does not find.
+  markKept(runDir, mark);
+  const command = ['node', 'lab/cluster/inside.ts'];
+  const code = await runInKernel(made.site, { command, runDir, env: siteEnvironment(made) });
   if (code !== 0) {
     console.error(`Everything that was written is in ${runDir}`);
     return code;
   }
-  await markIfKept(runDir, mark);
   await openToMachine(runDir);
   console.log(`\nthe cluster is up after ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
   sayHow(runDir);
   return 0;
 }
 
+async function sayThatItRuns(runDir: string): Promise<number> {
+  const { description, machineKubeconfig } = clusterPaths(runDir);
+  if (!existsSync(description)) {
+    console.error(
+      `a cluster is being started in ${runDir}; wait for it, or end it (npm run cluster -- down)`,
+    );
+    return 1;
+  }
+  // Whoever started it may have been killed before this, and a small process is killed easily.
+  if (!existsSync(machineKubeconfig) || !(await isForwarded(runDir))) await openToMachine(runDir);
+  console.log('a cluster is up already (npm run cluster -- down ends it)\n');
+  sayHow(runDir);
+  return 0;
+}
+
 /** The API server on loopback, and a kubeconfig for it that can be copied anywhere on this machine. */
 async function openToMachine(runDir: string): Promise<void> {
-  const forwarder = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'forwarder.ts'), runDir, String(wantedPort)],
-    { detached: true, stdio: 'ignore' },
-  );
-  forwarder.unref();
-  const file = join(runDir, 'api.port');
-  const port = await waitFor(
-    'the port of the API server',
-    () => existsSync(file) && readFileSync(file, 'utf8'),
-  );
+  startForwarder(runDir, wantedPort);
+  await waitFor('the API server to be reached on loopback', () => isForwarded(runDir));
+  const port = forwardedPort(runDir);
   const paths = clusterPaths(runDir);
   writeFileSync(paths.machineKubeconfig, kubeconfig(`https://127.0.0.1:${port}`, paths.keys, 'admin'), {
     mode: 0o600,

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hostKernel } from '../setup/host-kernel.ts';
 import { downloadPackage } from '../setup/mirror.ts';
 import { packagesStep } from '../setup/packages.ts';
@@ -76,6 +76,11 @@ function pluginsStep(cacheDir: string): Step {
       }),
     remedy: `The mirror of this machine's own packages must have ${pluginsPackage} in Debian trixie.`,
   };
+}
+
+/** What programs in the cluster's own namespaces have to know of ours. */
+export function siteEnvironment({ site }: ClusterSetUp): Record<string, string> {
+  return { XDG_CACHE_HOME: dirname(site.cacheDir) };
 }
 
 /** From the machine to what runs in the cluster's own namespaces. */

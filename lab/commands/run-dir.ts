@@ -23,8 +23,12 @@ export async function makeRunDir(command: string): Promise<string> {
   }
 }
 
-export async function markIfKept(runDir: string, mark = keptMark): Promise<void> {
-  if (await isKernelUp(runDir)) writeFileSync(join(runDir, mark), '');
+export async function markIfKept(runDir: string): Promise<void> {
+  if (await isKernelUp(runDir)) markKept(runDir, keptMark);
+}
+
+export function markKept(runDir: string, mark: string): void {
+  writeFileSync(join(runDir, mark), '');
 }
 
 /** Folder of the newest lab that was left running; undefined when none is. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { productArchives } from '../cluster/images/product.ts';
-import { setUpCluster, writeSetUp } from '../cluster/set-up.ts';
+import { setUpCluster, siteEnvironment, writeSetUp } from '../cluster/set-up.ts';
 import { checkout } from '../kernel/places.ts';
 import { usableProcessors } from '../kernel/processors.ts';
 import { KernelFailure, runInKernel } from '../kernel/run.ts';
@@ -107,7 +107,7 @@ async function runJobs(jobs: readonly Job[], runDir: string): Promise<Counts[]> 
       const { job, directory } = next;
       mkdirSync(directory);
       const made = kernels.get(job.kernel as KernelName) as SetUp;
-      const counts = await runInLab(job, made, directory, processor);
+      const counts = await runInLab(job, made, directory, { processor });
       results.push(counts);
       if (counts.interrupted) waiting.length = 0;
     }
@@ -121,7 +121,7 @@ async function runInCluster(job: Job, runDir: string): Promise<Counts> {
   const made = await setUpCluster(await productArchives());
   mkdirSync(runDir);
   writeSetUp(runDir, made);
-  return runInLab(job, made.site, runDir);
+  return runInLab(job, made.site, runDir, { env: siteEnvironment(made) });
 }
 
 async function runUnit(job: Job, runDir: string): Promise<Counts> {
@@ -136,12 +136,16 @@ async function runUnit(job: Job, runDir: string): Promise<Counts> {
   return readCounts(job, runDir, code);
 }
 
-async function runInLab(job: Job, made: SetUp, runDir: string, processor?: number): Promise<Counts> {
+async function runInLab(
+  job: Job,
+  made: SetUp,
+  runDir: string,
+  place: { processor?: number; env?: Record<string, string> },
+): Promise<Counts> {
   const stdout = prefixLines(`${job.name} `);
   try {
     const command = ['node', ...mochaCommand(job, runDir)];
-    const where = processor === undefined ? {} : { processor };
-    const code = await runInKernel(made, { command, runDir, ...where, output: stdout });
+    const code = await runInKernel(made, { command, runDir, ...place, output: stdout });
     return readCounts(job, runDir, code);
   } catch (error) {
     if (!(error instanceof KernelFailure)) throw error;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type Cluster, openCluster } from '../../lab/cluster/cluster.ts';
+import { waitFor } from '../../lab/wait.ts';
 import { servers } from './manifests.ts';
 
 const namespace = 'cluster-test';
@@ -73,9 +74,18 @@ describe('the cluster of the tests', () => {
   it('gets a node back under its name after a power failure', async () => {
     const [node] = cluster.nodes.slice(-1);
     if (node === undefined) throw new Error('no nodes');
+    const bootId = async () => {
+      const { status } = await cluster.api.call<{ status: { nodeInfo: { bootID: string } } }>(
+        'GET',
+        `/api/v1/nodes/${node.name}`,
+      );
+      return status.nodeInfo.bootID;
+    };
+    const before = await bootId();
     await node.kill();
     expect(await node.isUp()).to.equal(false);
     await node.start();
+    await waitFor(`${node.name} to be known as booted again`, async () => (await bootId()) !== before);
     await cluster.waitForNodes();
     await cluster.waitForPods(namespace, 'app=web', 3, 120_000);
   });
