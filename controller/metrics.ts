@@ -17,6 +17,10 @@ export interface Metrics {
   readonly conntrackInsertFailed: Gauge;
   readonly conntrackDropped: Gauge;
   readonly masqueradeShare: Gauge;
+  /** What IPVS has carried towards real servers since the virtual service was made, as the kernel counts it. */
+  readonly packets: Counter<'mark'>;
+  readonly bytes: Counter<'mark'>;
+  readonly connections: Counter<'mark'>;
 }
 
 export interface MetricsParts {
@@ -30,6 +34,8 @@ export function createMetrics({ snapshotAgeSeconds }: MetricsParts): Metrics {
   const gauge = (name: string, help: string) => new Gauge({ name: `portable_lb_${name}`, help, registers });
   const counter = (name: string, help: string) =>
     new Counter({ name: `portable_lb_${name}`, help, registers });
+  const traffic = (name: string, help: string) =>
+    new Counter({ name: `portable_lb_${name}`, help, labelNames: ['mark'], registers });
   new Gauge({
     name: 'portable_lb_snapshot_age_seconds',
     help: 'Time since the endpoint source last gave a snapshot',
@@ -76,6 +82,9 @@ export function createMetrics({ snapshotAgeSeconds }: MetricsParts): Metrics {
     conntrackLimit: gauge('conntrack_limit', 'Limit of conntrack entries'),
     conntrackInsertFailed: gauge('conntrack_insert_failed', 'Conntrack entries that could not be inserted'),
     conntrackDropped: gauge('conntrack_dropped', 'Packets dropped by conntrack because of its limit'),
+    packets: traffic('packets_total', 'Packets from clients, by the mark of the virtual service'),
+    bytes: traffic('bytes_total', 'Bytes from clients, by the mark of the virtual service'),
+    connections: traffic('connections_total', 'Connections scheduled, by the mark of the virtual service'),
     masqueradeShare: gauge(
       'masquerade_port_share',
       "Busiest server's share of the masquerade port range, 0 to 1",

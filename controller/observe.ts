@@ -24,6 +24,7 @@ export async function observe(parts: ObserverParts, signal: AbortSignal): Promis
     const warnings = [
       ...(await look(() => lookAtConntrack(parts))),
       ...(await look(() => lookAtMasquerade(parts))),
+      ...(await look(() => lookAtTraffic(parts))),
     ];
     tell(warnings);
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
@@ -57,6 +58,19 @@ async function lookAtMasquerade({ ipvs, metrics }: ObserverParts): Promise<strin
   return [
     `real server ${server} uses over ${percent(warnAtShare)} of the masquerade's source ports: new flows to it will fail when they are used up; add LB pods or real servers`,
   ];
+}
+
+async function lookAtTraffic({ ipvs, metrics }: ObserverParts): Promise<string[]> {
+  const held = await (await ipvs()).counters();
+  // The kernel's counters as they stand; a virtual service that has gone takes its own with it.
+  for (const counter of [metrics.packets, metrics.bytes, metrics.connections]) counter.reset();
+  for (const { service, counters } of held) {
+    const labels = { mark: String(service.mark ?? 'none') };
+    metrics.packets.inc(labels, Number(counters.inPackets));
+    metrics.bytes.inc(labels, Number(counters.inBytes));
+    metrics.connections.inc(labels, Number(counters.connections));
+  }
+  return [];
 }
 
 function percent(share: number): string {
