@@ -12,8 +12,10 @@ import { type BaseNames, checkout } from './plan.ts';
 
 /** To be raised when the bases change: what was built from the old ones is built again. */
 export const basesRecipe = 1;
-/** A build from nothing makes 60; one after a change of the sources some 15. */
-const manyLayers = 300;
+/** A build from nothing makes 60 (2 GB); one after a change of the sources some 15. */
+const manyLayers = 200;
+const labelName = 'portable-lb.bases';
+const label = `LABEL ${labelName}="${basesRecipe}"`;
 const authorities = '/etc/ssl/certs/ca-certificates.crt';
 
 export interface Workshop {
@@ -60,7 +62,7 @@ function holds(buildah: string[], name: string): boolean {
   const { status, stdout } = spawnSync(program, [...args, 'inspect', '--type', 'image', name], {
     encoding: 'utf8',
   });
-  return status === 0 && stdout.includes(`"portable-lb.bases":"${basesRecipe}"`);
+  return status === 0 && stdout.includes(`"${labelName}": "${basesRecipe}"`);
 }
 
 async function makeDebian(tools: StepTools, shop: Workshop, temporary: string, { debian }: BaseNames) {
@@ -97,8 +99,6 @@ async function makeNode(tools: StepTools, shop: Workshop, temporary: string, { d
   writeFileSync(join(context, 'Dockerfile'), `${lines.join('\n')}\n`);
   await buildBase(tools, shop, node, context);
 }
-
-const label = `LABEL portable-lb.bases="${basesRecipe}"`;
 
 function buildBase(tools: StepTools, { buildah, buildOptions }: Workshop, name: string, context: string) {
   return tools.command([...buildah, 'build', ...buildOptions, '--tag', name, context]);

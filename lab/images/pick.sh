@@ -43,3 +43,4 @@ for package in $(packages); do
   mkdir -p "$out/usr/share/doc/$package"
   cp -aL "/usr/share/doc/$package/copyright" "$out/usr/share/doc/$package/" || true
 done
+
