@@ -1,13 +1,9 @@
 /**
  * The addresses behind the peers' DNS names, asked for again every few seconds: a headless Service has others when a
  * reflector is rescheduled. An answer takes the place of the last; a failure and an empty answer never do.
- *
- * By getaddrinfo (dns.lookup), not by c-ares (dns.resolve4): only it does as every other program of the pod, with the
- * search domains, the options and the hosts file, and reads a resolv.conf that changes. It cannot be called off and
- * takes a thread of libuv's pool, but never more than half of them (threadpool.c: slow I/O), so files go on being
- * read and written; a name has one query at a time, and one that takes too long is a failure until it is over.
  */
-import { lookup } from 'node:dns/promises';
+import { reasonOf } from '../common/problem.ts';
+import { resolveHost } from './dns.ts';
 
 export interface KnownName {
   /** sorted; of the last answer that had any */
@@ -24,7 +20,8 @@ export interface PeerNames {
 }
 
 export interface PeerNamesParts {
-  resolve?: (host: string) => Promise<string[]>;
+  /** Rejects when the signal aborts. */
+  resolve?: (host: string, signal: AbortSignal) => Promise<string[]>;
   /** what is known of a name has changed */
   onChange(): void;
   everyMs?: number;
@@ -49,36 +46,27 @@ export function followNames({
     if (JSON.stringify(before) !== JSON.stringify(now)) onChange();
   }
 
-  const fail = (host: string, failure: string) =>
-    note(host, { addresses: names.get(host)?.addresses ?? [], failure });
-
   async function query(host: string): Promise<void> {
+    const signal = AbortSignal.timeout(answerMs);
+    const fail = (failure: string) => note(host, { addresses: names.get(host)?.addresses ?? [], failure });
     try {
-      const addresses = [...new Set(await resolve(host))].sort();
+      const addresses = [...new Set(await resolve(host, signal))].sort();
       if (addresses.length > 0) note(host, { addresses });
-      else fail(host, 'it has no A record');
+      else fail('it has no A record');
     } catch (error) {
-      fail(host, describeFailure(error as NodeJS.ErrnoException));
+      fail(signal.aborted ? `no answer in ${answerMs / 1_000} s` : reasonOf(error));
     }
   }
 
-  /** Until the answer or the deadline, whichever is first. */
-  async function ask(host: string): Promise<void> {
-    let pending = asking.get(host);
-    if (pending === undefined) {
-      pending = query(host).finally(() => asking.delete(host));
-      asking.set(host, pending);
-    }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolveLate) => {
-      timer = setTimeout(resolveLate, answerMs, 'late');
-    });
-    if ((await Promise.race([pending, late])) === 'late') fail(host, `no answer in ${answerMs / 1_000} s`);
-    clearTimeout(timer);
+  /** One query of a name at a time. */
+  function ask(host: string): Promise<void> {
+    const running = asking.get(host) ?? query(host).finally(() => asking.delete(host));
+    asking.set(host, running);
+    return running;
   }
 
   const timer = setInterval(() => {
-    for (const host of names.keys()) if (!asking.has(host)) void ask(host);
+    for (const host of names.keys()) void ask(host);
   }, everyMs);
 
   return {
@@ -94,15 +82,4 @@ export function followNames({
       names.clear();
     },
   };
-}
-
-async function resolveHost(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true, family: 4 });
-  return found.map(({ address }) => address);
-}
-
-function describeFailure({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOTFOUND') return 'there is no such name, or it has no A record';
-  if (code === 'EAI_AGAIN') return 'the DNS server gave no answer';
-  return message;
 }

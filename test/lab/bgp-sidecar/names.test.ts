@@ -96,6 +96,20 @@ describe('bgp-sidecar: peers by DNS name', function () {
     expect((await pod.health('/readyz')).status).to.equal(200);
   });
 
+  it('a DNS server that is silent: the sidecar exits all the same', async () => {
+    const peer = await bird(first);
+    await start(name);
+    await waitForRoutes([peer], [route]);
+    names.program.signal('SIGKILL');
+    await names.program.ended;
+    segment.start('peers', 'silent', ['socat', '-u', `UDP4-RECV:53,bind=${nameServer}`, 'STDOUT']);
+    await waitForLine(/name route-reflector\.lb.* does not resolve \(.*no answer/);
+    pod.program.signal('SIGTERM');
+    const fromMs = performance.now();
+    expect(await pod.program.ended).to.equal(0);
+    expect(performance.now() - fromMs, 'ms until it had exited').to.be.below(10_000);
+  });
+
   it('a name that nobody knows at the start: not ready, said in words, and begun when it resolves', async () => {
     await start('later');
     await waitForLine(/name later does not resolve .*no session is made with them; look at bgp\.peers/);

@@ -14,7 +14,8 @@ describe('bgp-sidecar: settings', () => {
   const given: SidecarSettings[] = [];
   const told: string[] = [];
   const notes: string[] = [];
-  let resolve: (host: string) => Promise<string[]> = () => Promise.reject(new Error('no name is asked for'));
+  let resolve: (host: string, signal: AbortSignal) => Promise<string[]> = () =>
+    Promise.reject(new Error('no name is asked for'));
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'sidecar-settings-'));
     file = join(directory, 'settings.yaml');
@@ -119,12 +120,12 @@ describe('bgp-sidecar: settings', () => {
       ],
       [
         'a failure',
-        () => Promise.reject(Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN' })),
-        /the DNS server gave no answer/,
+        () => Promise.reject(new Error('the DNS server refuses to answer')),
+        /the DNS server refuses to answer/,
       ],
     ];
-    let answer = async () => ['10.0.0.251'];
-    resolve = () => answer();
+    let answer = async (_signal: AbortSignal) => ['10.0.0.251'];
+    resolve = (_host, signal) => answer(signal);
     writeFileSync(file, named('reflector.lb'));
     await watch();
     await first();
@@ -133,7 +134,8 @@ describe('bgp-sidecar: settings', () => {
       await until(what, () => words.test(notes.at(-1) ?? ''));
       expect(addresses()).to.deep.equal(['10.0.0.251']);
     }
-    answer = () => new Promise(() => {});
+    answer = (signal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     await until('silence', () => /no answer in 0\.05 s/.test(notes.at(-1) ?? ''));
     expect(addresses()).to.deep.equal(['10.0.0.251']);
     expect(told).to.deep.equal([]);
