@@ -12,6 +12,8 @@ const account = '/run/secrets/kubernetes.io/serviceaccount';
 const config = JSON.parse(readFileSync('/test/config.json', 'utf8'));
 const answerMs = 5_000;
 const lookEveryMs = 1_000;
+/** LB pods read their counters every 5 s. */
+const countersMs = 12_000;
 
 const deadlineMs = performance.now() + config.timeoutSeconds * 1_000;
 for (;;) {
@@ -49,7 +51,7 @@ async function look() {
     await check(`${metadata.name} controller`, () => controllerIsWell(status.podIP));
     if (config.bgp) await check(`${metadata.name} bgp-sidecar`, () => sidecarIsWell(status.podIP));
   }
-  if (config.request.enabled) await check('request', passesIpvs);
+  if (config.request.enabled && wrong.length === 0) await check('request', () => passesIpvs(pods));
   return { well, wrong };
 }
 
@@ -96,29 +98,53 @@ async function askHealth(address, port) {
   const ready = await getText({ address, port, path: '/readyz' });
   if (ready.status !== 200) throw new Error(`not ready: ${ready.body.trim()}`);
   const { body } = await getText({ address, port, path: '/metrics' });
-  const lines = body.split('\n');
-  return {
-    /** The sum over a metric's lines that have these labels; NaN without any. */
-    sum(name, labels = '') {
-      const found = lines.filter((line) => line.match(/^\w+/)?.[0] === name && line.includes(labels));
-      return found.length === 0
-        ? Number.NaN
-        : found.reduce((all, line) => all + Number(line.split(' ').at(-1)), 0);
-    },
-  };
+  return { sum: (name, labels) => sumOf(body, name, labels) };
 }
 
-/** In NAT mode it is a real server that answers the handshake, so a connection is proof that IPVS forwards. */
-async function passesIpvs() {
+/** The sum over a metric's lines that have these labels; NaN without any. */
+function sumOf(metrics, name, labels = '') {
+  const lines = metrics
+    .split('\n')
+    .filter((line) => line.match(/^\w+/)?.[0] === name && line.includes(labels));
+  if (lines.length === 0) return Number.NaN;
+  return lines.reduce((all, line) => all + Number(line.split(' ').at(-1)), 0);
+}
+
+/** In NAT mode it is a real server that answers the handshake; the LB pods' own counters tell that it crossed one. */
+async function passesIpvs(pods) {
   const { address, path } = config.request;
   const port = config.request.port || (await firstTcpPort());
   if (port === undefined) return 'none: the Service has no TCP port';
-  if (path) {
-    const { status } = await getText({ address, port, path });
-    if (status >= 500) throw new Error(`http://${address}:${port}${path} answers ${status}`);
-    return `http://${address}:${port}${path} answers ${status}`;
+  const before = await connectionsOf(pods);
+  const what = path ? await asksHttp(address, port, path) : await connects(address, port);
+  const giveUpMs = performance.now() + countersMs;
+  while ((await connectionsOf(pods)) <= before) {
+    if (performance.now() > giveUpMs)
+      throw new Error(
+        `${what}, but no LB pod saw it: somebody else answers for ${address} (externalIPs? kube-proxy?)`,
+      );
+    await sleep(lookEveryMs);
   }
-  await new Promise((resolve, reject) => {
+  return `${what}, through an LB pod`;
+}
+
+async function connectionsOf(pods) {
+  const counts = pods.map(async ({ status }) => {
+    const { body } = await getText({ address: status.podIP, port: config.controllerPort, path: '/metrics' });
+    return sumOf(body, 'portable_lb_connections_total') || 0;
+  });
+  return (await Promise.all(counts)).reduce((all, each) => all + each, 0);
+}
+
+async function asksHttp(address, port, path) {
+  const { status } = await getText({ address, port, path });
+  const what = `http://${address}:${port}${path} answers ${status}`;
+  if (status >= 500) throw new Error(what);
+  return what;
+}
+
+function connects(address, port) {
+  return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, timeout: answerMs });
     const fail = (why) => {
       socket.destroy();
@@ -128,11 +154,13 @@ async function passesIpvs() {
         ),
       );
     };
-    socket.once('connect', () => resolve(socket.destroy()));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(`a real server answers at ${address}:${port}`);
+    });
     socket.once('timeout', () => fail(`no answer in ${answerMs} ms`));
     socket.once('error', (error) => fail(error.message));
   });
-  return `a real server answers at ${address}:${port}`;
 }
 
 async function firstTcpPort() {

@@ -12,7 +12,7 @@ helm.sh/hook-weight: {{ .weight | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
-{{/* ServiceAccount and rights of a hook: (dict "root" $ "component" … "hook" … "roles" (list (dict "namespace" … "rules" …))) */}}
+{{/* ServiceAccount and rights of a hook, all of one name, since "helm test --logs" asks for a pod of each hook's name: (dict "root" $ "component" … "hook" … "roles" (list (dict "namespace" … "rules" …))) */}}
 {{- define "portable-lb.hookRights" -}}
 {{- $name := printf "%s-%s" (include "portable-lb.fullname" .root) .component }}
 {{- $labels := include "portable-lb.hookLabels" . | nindent 4 }}
@@ -31,7 +31,7 @@ automountServiceAccountToken: false
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: {{ $name }}{{ .suffix }}
+  name: {{ $name }}
   namespace: {{ quote .namespace }}
   labels:
     {{- $labels }}
@@ -43,7 +43,7 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: {{ $name }}{{ .suffix }}
+  name: {{ $name }}
   namespace: {{ quote .namespace }}
   labels:
     {{- $labels }}
@@ -52,7 +52,7 @@ metadata:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ $name }}{{ .suffix }}
+  name: {{ $name }}
 subjects:
   - { kind: ServiceAccount, name: {{ $name }}, namespace: {{ quote $.root.Release.Namespace }} }
 {{- end }}
