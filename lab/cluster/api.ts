@@ -22,6 +22,11 @@ export interface Cluster {
   readonly api: ApiClient;
   /** For programs in the cluster's network; the machine's own kubectl takes `<runDir>/kubeconfig`. */
   readonly kubeconfig: string;
+  /**
+   * Folder of psql, pgbench and redis-cli with their libraries:
+   * `client.exec(['chroot', cluster.databases, 'psql', '--host', '203.0.113.1', …])`.
+   */
+  readonly databases: string;
   /** The real kubectl; gives its stdout, throws with all that it said unless it exits 0. */
   kubectl(args: string[], options?: CommandOptions): Promise<string>;
   /** `kubectl apply -f -` of one object, several, or YAML. */

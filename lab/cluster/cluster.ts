@@ -123,7 +123,7 @@ function assemble(
   close: () => Promise<void>,
 ): Handle {
   const plane = planControlPlane(paths, setUp.bin);
-  return new Handle({ paths, bin: setUp.bin, ...roles, nodes, plane, close });
+  return new Handle({ paths, bin: setUp.bin, databases: setUp.databases, ...roles, nodes, plane, close });
 }
 
 /** Before the kubelets do, so that each Node has the pod CIDR that its bridge has. */

@@ -13,6 +13,7 @@ import type { Program } from './program.ts';
 export interface Parts {
   paths: ClusterPaths;
   bin: string;
+  databases: string;
   client: ClientRole;
   router: RouterRole;
   nodes: ClusterNode[];
@@ -29,6 +30,7 @@ export class Handle implements Cluster {
   readonly nodes: ClusterNode[];
   readonly api: ApiClient;
   readonly kubeconfig: string;
+  readonly databases: string;
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
@@ -38,6 +40,7 @@ export class Handle implements Cluster {
     this.nodes = parts.nodes;
     this.api = createApiClient(apiUrl, parts.paths.keys);
     this.kubeconfig = parts.paths.kubeconfig;
+    this.databases = parts.databases;
   }
 
   get runDir(): string {

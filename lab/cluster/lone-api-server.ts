@@ -48,9 +48,10 @@ export class LoneApiServer {
     ]);
     this.apiServer = program('kube-apiserver', [
       ...[`--etcd-servers=${etcdUrl}`, `--secure-port=${ports.api}`, '--bind-address=127.0.0.1'],
-      // it advertises no address that endpoints could have
-      ...['--endpoint-reconciler-type=none', '--service-cluster-ip-range=10.96.0.0/16'],
-      ...['--authorization-mode=RBAC', `--client-ca-file=${key('ca.crt')}`],
+      // nobody reaches it by an address of a Service; with one given it does not look for a default route
+      ...['--endpoint-reconciler-type=none', '--advertise-address=192.0.2.1'],
+      ...['--service-cluster-ip-range=10.96.0.0/16', '--authorization-mode=RBAC'],
+      ...[`--client-ca-file=${key('ca.crt')}`],
       ...[`--tls-cert-file=${key('apiserver.crt')}`, `--tls-private-key-file=${key('apiserver.key')}`],
       ...[`--service-account-issuer=${issuer}`, `--service-account-key-file=${key('sa.pub')}`],
       `--service-account-signing-key-file=${key('sa.key')}`,

@@ -6,6 +6,7 @@ import { packagesStep } from '../setup/packages.ts';
 import { createRunner } from '../setup/runner.ts';
 import { setUp } from '../setup/steps.ts';
 import type { SetUp, Step } from '../setup/types.ts';
+import { databasesRoot } from './images/databases.ts';
 import { imagesDisk, imagesDiskStep } from './images/disk.ts';
 import { labImagesFolder, labImagesStep } from './images/lab-images.ts';
 import { goBuildStep, programFolder } from './tools/go-build.ts';
@@ -22,6 +23,8 @@ export interface ClusterSetUp {
   cni: string;
   /** What every node's disk begins as. */
   disk: string;
+  /** A root with psql, pgbench and redis-cli. */
+  databases: string;
 }
 
 const pluginsPackage = 'containernetworking-plugins';
@@ -36,7 +39,10 @@ export async function setUpCluster(archives: string[]): Promise<ClusterSetUp> {
   for (const programs of allPrograms) await runner.run([goBuildStep(cacheDir, programs)]);
   const images = labImagesFolder(cacheDir);
   await runner.run([
-    packagesStep(['gcc', 'libc6-dev', 'e2fsprogs'], () => !existsSync(images)),
+    packagesStep(
+      ['gcc', 'libc6-dev', 'e2fsprogs', 'mmdebstrap', 'debian-archive-keyring'],
+      () => !existsSync(images),
+    ),
     pluginsStep(cacheDir),
     labImagesStep(cacheDir, root),
   ]);
@@ -48,6 +54,7 @@ export async function setUpCluster(archives: string[]): Promise<ClusterSetUp> {
     bin: programFolder(cacheDir),
     cni: join(pluginsFolder(cacheDir), 'usr/lib/cni'),
     disk: imagesDisk(cacheDir, all),
+    databases: databasesRoot(images),
   };
 }
 

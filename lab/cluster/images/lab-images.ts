@@ -1,29 +1,28 @@
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nginxConfig, writeSite } from '../../roles/nginx.ts';
-import { downloadPackage } from '../../setup/mirror.ts';
 import type { Step, StepTools } from '../../setup/types.ts';
 import { pauseImage } from '../node/containerd.ts';
 import { builtFolder, programFolder } from '../tools/go-build.ts';
 import { corednsPrograms } from '../tools/programs.ts';
 import { writeArchive } from './archive.ts';
+import { addBusybox } from './busybox.ts';
+import { makeDatabases } from './databases.ts';
 
 export const serverImage = 'lab.local/server:1';
 export const dnsImage = 'lab.local/coredns:1';
 
 /** To be raised when something else than the files here changes what the images are. */
 const recipe = 1;
-const sources = ['pause.c', 'serve.sh', 'copy-programs.sh'];
+const sources = [
+  'pause.c',
+  'serve.sh',
+  'serve-database.sh',
+  'copy-programs.sh',
+  'databases.ts',
+  'busybox.ts',
+];
 const serverPrograms = ['/usr/sbin/nginx', '/usr/bin/curl', '/usr/bin/socat', '/usr/sbin/ip'];
 
 /** One archive an image. */
@@ -38,15 +37,16 @@ export function labImagesFolder(cacheDir: string): string {
 export function labImagesStep(cacheDir: string, root: string): Step {
   const target = labImagesFolder(cacheDir);
   return {
-    title: "images of the cluster's own pods (pause, CoreDNS, server), about 5 s",
+    title: "images of the cluster's own pods (CoreDNS, nginx, PostgreSQL, Redis …), about 40 s",
     isDone: () => existsSync(target),
     run: (tools) =>
       tools.makeFolder(target, async (folder) => {
         await makePause(tools, folder);
         await makeDns(tools, folder, programFolder(cacheDir));
         await makeServer(tools, folder, root);
+        await makeDatabases(tools, folder);
       }),
-    remedy: 'It needs gcc, libc6-dev and the package busybox-static of Debian trixie.',
+    remedy: 'It needs gcc, libc6-dev, and busybox-static, postgresql-17 and redis-server of Debian trixie.',
   };
 }
 
@@ -92,18 +92,6 @@ async function makeServer(tools: StepTools, folder: string, debian: string): Pro
   const config = { Entrypoint: ['/bin/serve'], StopSignal: 'SIGQUIT' };
   await writeArchive(tools, { name: serverImage, root, config }, join(folder, 'server.tar'));
   rmSync(root, { recursive: true });
-}
-
-async function addBusybox(tools: StepTools, folder: string, root: string): Promise<void> {
-  const work = join(folder, 'work');
-  mkdirSync(work);
-  await downloadPackage(tools, 'trixie', 'busybox-static', work);
-  const file = readdirSync(work).find((name) => name.endsWith('.deb')) ?? '';
-  await tools.command(['dpkg-deb', '--extract', join(work, file), work]);
-  copyFileSync(join(work, 'usr/bin/busybox'), join(root, 'bin/busybox'));
-  chmodSync(join(root, 'bin/busybox'), 0o755);
-  await tools.command(['chroot', root, '/bin/busybox', '--install', '-s', '/bin']);
-  rmSync(work, { recursive: true });
 }
 
 /** serve.sh puts the pod's name and the ports in. */
