@@ -20,7 +20,7 @@ const mounted = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** KUBECONFIG where it is set (runs outside of a cluster), else the pod's mounted service account. */
 export async function openAccess(env: Environment, directory = mounted): Promise<Access> {
-  // a chunk of its own: KubeConfig brings 40 MB with it, and pods do not need it (docs/decisions/0009)
+  // a chunk of its own: KubeConfig brings 40 MB with it, and pods do not need it (docs/decisions/0010)
   if (env.KUBECONFIG) return (await import('./kubeconfig.ts')).openKubeconfig(env.KUBECONFIG);
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
   if (!host) throw problems.KUBERNETES_ACCESS('KUBERNETES_SERVICE_HOST', 'is not set');

@@ -1,6 +1,6 @@
 /**
  * The Kubernetes API by plain HTTP: what list-and-watch, one status and a few Events need, in a third of the memory
- * of the generated client (docs/decisions/0009).
+ * of the generated client (docs/decisions/0010).
  */
 import type { IncomingMessage } from 'node:http';
 import { reasonOf } from '../problem.ts';

@@ -178,7 +178,7 @@ export class ApiServer {
 
   #answer(seen: Seen, response: ServerResponse): unknown {
     const { method, path, query } = seen;
-    const item = /^(.*)\/([^/]+?)(\/status)?$/.exec(path);
+    const item = /^(.*)\/([^/]+)$/.exec(path.replace(/\/status$/, ''));
     if (method === 'POST') return answer(response, 201, this.put(path, seen.body as Stored));
     const held = this.#objects.get(item?.[1] ?? '')?.get(item?.[2] ?? '');
     if (method === 'PATCH' || (method === 'GET' && held !== undefined)) {
