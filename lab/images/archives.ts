@@ -72,7 +72,6 @@ async function build(tools: StepTools, directory: string, archives: ImageArchive
         await maker.save(full, join(temporary, `${image.name}.tar`));
       }
     });
-    await workshop.tidy();
     removeOld();
   } finally {
     workshop.close();

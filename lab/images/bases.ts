@@ -3,7 +3,7 @@
  * reach no registry of images: the same names in a storage of buildah's that nothing else uses.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { aptNetworkOptions, sourceLine } from '../setup/mirror.ts';
@@ -22,8 +22,6 @@ export interface Workshop {
   buildah: string[];
   /** What a build needs of this machine's network: npm's settings and cache, certificates. */
   buildOptions: string[];
-  /** Throws away what earlier builds left, when it has become much: the next build is one from nothing. */
-  tidy(): Promise<void>;
   /** Holds a copy of npm's settings, which may have a password in them. */
   close(): void;
 }
@@ -31,16 +29,14 @@ export interface Workshop {
 export async function openWorkshop(tools: StepTools, cacheDir: string, names: BaseNames): Promise<Workshop> {
   const folder = join(cacheDir, 'images-workshop');
   const temporary = join(folder, `run-${process.pid}`);
+  throwAwayOld(folder);
   mkdirSync(temporary, { recursive: true, mode: 0o700 });
   const storage = ['--root', join(folder, 'storage'), '--runroot', join(temporary, 'runroot')];
   const buildah = ['buildah', ...storage, '--storage-driver', 'overlay'];
   const close = () => rmSync(temporary, { recursive: true, force: true });
   try {
     const buildOptions = ['--isolation', 'chroot', '--network', 'host', '--pull=never', ...mounts(temporary)];
-    const tidy = async () => {
-      if (count(buildah) > manyLayers) await tools.command([...buildah, 'rmi', '--prune']);
-    };
-    const workshop = { buildah, buildOptions, tidy, close };
+    const workshop = { buildah, buildOptions, close };
     if (!holds(buildah, names.debian)) await makeDebian(tools, workshop, temporary, names);
     if (!holds(buildah, names.node)) await makeNode(tools, workshop, temporary, names);
     return workshop;
@@ -50,11 +46,17 @@ export async function openWorkshop(tools: StepTools, cacheDir: string, names: Ba
   }
 }
 
-/** Images and the layers that builds keep of their steps. */
-function count(buildah: string[]): number {
-  const [program = '', ...args] = buildah;
-  const { stdout } = spawnSync(program, [...args, 'images', '--all', '--quiet'], { encoding: 'utf8' });
-  return stdout.split('\n').length;
+/**
+ * The storage, when earlier builds have left much in it, or when one was killed: what buildah was about to write is then
+ * half there, and it would fail for ever ("layer not known"). Pruning leaves it in such a state, too.
+ */
+function throwAwayOld(folder: string): void {
+  const storage = join(folder, 'storage');
+  const left = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('run-')) : [];
+  const layers = join(storage, 'overlay-layers', 'layers.json');
+  const isMuch = existsSync(layers) && JSON.parse(readFileSync(layers, 'utf8')).length > manyLayers;
+  if (isMuch || left.length > 0) rmSync(storage, { recursive: true, force: true });
+  for (const name of left) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 function holds(buildah: string[], name: string): boolean {

@@ -43,4 +43,3 @@ for package in $(packages); do
   mkdir -p "$out/usr/share/doc/$package"
   cp -aL "/usr/share/doc/$package/copyright" "$out/usr/share/doc/$package/" || true
 done
-
