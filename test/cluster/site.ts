@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, openCluster, type Pod } from '../../lab/cluster/cluster.ts';
 import { checkout } from '../../lab/kernel/places.ts';
-import { fabric } from '../../lab/network/plan.ts';
+import { fabric, nodeAddresses, podAddresses } from '../../lab/network/plan.ts';
 import { waitFor } from '../../lab/wait.ts';
 import { servers } from './manifests.ts';
 
@@ -84,7 +84,15 @@ export const platformReleases = {
 };
 
 function reflectorValues(): object {
-  return {};
+  return {
+    bgp: {
+      localAS,
+      podCIDRs: [podAddresses],
+      nodeCIDRs: [nodeAddresses],
+      allowedPrefixes: [vipRange],
+      routers: [{ address: fabric.router }],
+    },
+  };
 }
 
 let platform: Promise<unknown> | undefined;
