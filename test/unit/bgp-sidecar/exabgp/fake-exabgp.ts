@@ -10,16 +10,34 @@ import { createInterface } from 'node:readline';
 
 const configFile = process.argv.at(-1) ?? '';
 const directory = dirname(configFile);
-const config = readFileSync(configFile, 'utf8');
+const readConfig = () => readFileSync(configFile, 'utf8');
 const behaviour = () => readFileSync(join(directory, 'behaviour'), 'utf8').trim();
 if (behaviour() === 'exit') process.exit(0);
-const socket = connect(/UNIX-CONNECT:([^;]+);/.exec(config)?.[1] ?? '');
-const peers = [...config.matchAll(/^neighbor (\S+)/gm)].map(([, address]) => address);
+const socket = connect(/UNIX-CONNECT:([^;]+);/.exec(readConfig())?.[1] ?? '');
+/** Definitions by address. */
+const readPeers = () =>
+  new Map(
+    [...readConfig().matchAll(/^neighbor (\S+) \{[\s\S]*?^\}/gm)].map(([text, address = '']) => [
+      address,
+      text,
+    ]),
+  );
+let definitions = readPeers();
+let peers = [...definitions.keys()];
 
 process.on('SIGTERM', () => process.exit(0));
-process.on('SIGUSR1', () =>
-  console.log('08:58:26 | 1      | reactor         | loaded new configuration successfully'),
-);
+process.on('SIGUSR1', () => {
+  const before = definitions;
+  definitions = readPeers();
+  peers = [...definitions.keys()];
+  console.log('08:58:26 | 1      | reactor         | loaded new configuration successfully');
+  for (const [peer, text] of before)
+    if (definitions.get(peer) !== text) event('state', peer, '"state": "down", "reason": "peer reset"');
+  const anew = peers.filter((peer) => before.get(peer) !== definitions.get(peer));
+  setTimeout(() => {
+    for (const peer of anew) event('state', peer, '"state": "up"');
+  }, 50);
+});
 
 function say(...lines: string[]): void {
   for (const line of lines) socket.write(`${line}\n`);

@@ -25,6 +25,7 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
   let directory: string;
   let speaker: Speaker;
   let faults: FaultKind[];
+  let told: string[];
   let log: string;
 
   const behave = (how: 'well' | 'mute' | 'refuse' | 'exit') =>
@@ -57,7 +58,11 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
       path: '/usr/bin:/bin',
       isRoot: false,
       log: createLogger({ program: 'test', level: 'debug', stream }),
-      events: { changed: () => undefined, session: () => undefined, fault: (kind) => void faults.push(kind) },
+      events: {
+        changed: () => undefined,
+        session: (peer, { up }) => void told.push(`${peer} ${up ? 'up' : 'down'}`),
+        fault: (kind) => void faults.push(kind),
+      },
       nowMs: monotonicMs,
       deadlines: {
         answerMs: 1_000,
@@ -76,6 +81,7 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
     chmodSync(exabgp, 0o755);
     behave('well');
     faults = [];
+    told = [];
     log = '';
     speaker = makeSpeaker(exabgp);
   });
@@ -155,6 +161,33 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
       'the route to be told again',
       () => commands().filter((line) => line.startsWith('announce')).length > 1,
     );
+    expect(faults).to.deep.equal([]);
+    expect(log.match(/ExaBGP is started/g)).to.have.length(1);
+  });
+
+  it('another hold time: one session after the other begins anew, and newest settings win', async () => {
+    const two = [...peers, { address: '10.0.0.252', port: 179, peerAS: 64512, host: 'reflector.lb' }];
+    const [first, second] = two.map(({ address }) => address) as [string, string];
+    const upTwice = (count: number) =>
+      waitFor(
+        `${count} sessions that came up`,
+        () => told.filter((line) => line.endsWith(' up')).length === count || { notYet: `${told} ${log}` },
+        { deadlineMs: 20_000 },
+      );
+    await speaker.configure({ ...settings, peers: two });
+    await upTwice(2);
+    expect(speaker.status().peers[second]).to.include({ host: 'reflector.lb' });
+    told.length = 0;
+    await speaker.configure({ ...settings, holdSeconds: 30, peers: two });
+    await upTwice(2);
+    expect(told).to.deep.equal([`${first} down`, `${first} up`, `${second} down`, `${second} up`]);
+    told.length = 0;
+    await speaker.configure({ ...settings, holdSeconds: 60, peers: two });
+    await speaker.configure({ ...settings, holdSeconds: 30, peers: two });
+    await waitFor('the session that had begun anew', () => told.at(-1) === `${first} up`);
+    const config = readFileSync(join(directory, 'exabgp.conf'), 'utf8');
+    expect(config.match(/hold-time 30;/g)).to.have.length(2);
+    expect(told.filter((line) => line.startsWith(second))).to.deep.equal([]);
     expect(faults).to.deep.equal([]);
     expect(log.match(/ExaBGP is started/g)).to.have.length(1);
   });
