@@ -24,7 +24,7 @@ export interface Metrics {
 }
 
 export interface MetricsParts {
-  /** Age of the last snapshot, undefined before the first. */
+  /** Since the last snapshot was last confirmed, undefined before the first. */
   readonly snapshotAgeSeconds: () => number | undefined;
 }
 
@@ -38,11 +38,12 @@ export function createMetrics({ snapshotAgeSeconds }: MetricsParts): Metrics {
     new Counter({ name: `portable_lb_${name}`, help, labelNames: ['mark'], registers });
   new Gauge({
     name: 'portable_lb_snapshot_age_seconds',
-    help: 'Time since the endpoint source last gave a snapshot',
+    help: 'Time since the endpoint source last confirmed what it gave; absent before it gave anything',
     registers,
     collect() {
       const age = snapshotAgeSeconds();
-      if (age !== undefined) this.set(age);
+      if (age === undefined) this.remove();
+      else this.set(age);
     },
   });
   new Gauge({
