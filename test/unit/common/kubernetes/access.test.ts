@@ -64,7 +64,9 @@ describe('access to the API of a cluster', () => {
     expect(shown).to.deep.equal(['Bearer token-1', 'Bearer token-3']);
   });
 
-  it('says what is missing', async () => {
+  it('says what is missing', async function () {
+    // a named kubeconfig reads the whole API client from disk, which nothing else here does
+    this.timeout(60_000);
     expect(await refusal(openAccess({}))).to.match(/KUBERNETES_SERVICE_HOST: is not set; run in a pod/);
     expect(await refusal(openAccess(env(), '/nonexistent'))).to.match(/\/nonexistent\/token: ENOENT/);
     expect(await refusal(openAccess({ KUBECONFIG: '/nonexistent' }))).to.match(
@@ -72,7 +74,8 @@ describe('access to the API of a cluster', () => {
     );
   });
 
-  it('takes a kubeconfig where one is named', async () => {
+  it('takes a kubeconfig where one is named', async function () {
+    this.timeout(60_000);
     const file = join(directory, 'kubeconfig');
     const cluster = { server: server.url.href, 'certificate-authority': join(directory, 'mine.crt') };
     const kubeconfig = {
