@@ -35,7 +35,8 @@ export function engine(
         ...(isBuildah ? ['--layers'] : []),
         ...buildOptions,
         ...['--file', join(checkout, dockerfile), '--target', target],
-        ...['--build-arg', `VERSION=${version}`, '--tag', reference],
+        // not by a build argument: buildah takes a cached layer although its value differs
+        ...['--label', `org.opencontainers.image.version=${version}`, '--tag', reference],
         checkout,
       ]),
     save: (reference, file) =>
