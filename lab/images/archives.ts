@@ -81,6 +81,10 @@ async function build(tools: StepTools, directory: string, archives: ImageArchive
 /** Archives of sources as they were: 500 MB each. The last ones stay, as another checkout may be using them. */
 function removeOld(): void {
   const cacheDir = readCacheDir();
+  // of builds that were killed: the lock says that nobody else builds
+  const isLeftover = (name: string) => /^images-[0-9a-f]{12}\.making-/.test(name);
+  for (const name of readdirSync(cacheDir).filter(isLeftover))
+    rmSync(join(cacheDir, name), { recursive: true });
   const made = readdirSync(cacheDir)
     .filter((name) => /^images-[0-9a-f]{12}$/.test(name))
     .map((name) => join(cacheDir, name))
