@@ -23,6 +23,9 @@ import { type ClusterSetUp, readSetUp } from './set-up.ts';
 
 export type * from './api.ts';
 
+/** Ten seconds on an idle machine; on one that is shared by many, minutes. */
+const startDeadlineMs = 240_000;
+
 let opened: Promise<Cluster> | undefined;
 let current: Cluster | undefined;
 
@@ -82,6 +85,23 @@ async function start(
     rmSync(paths.description, { force: true });
     await lab.close();
   });
+  try {
+    await startAll(paths, setUp, cluster, nodes, planeUp, say);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${await cluster.explain()}`);
+  }
+  writeFileSync(paths.description, JSON.stringify({ runId: lab.runId }));
+  return cluster;
+}
+
+async function startAll(
+  paths: ClusterPaths,
+  setUp: ClusterSetUp,
+  cluster: Cluster,
+  nodes: Node[],
+  planeUp: Promise<void>,
+  say: (line: string) => void,
+): Promise<void> {
   await forwardApi(paths);
   const programs = { bin: setUp.bin, cni: setUp.cni };
   const nodesUp = nodes.map(async (node) => {
@@ -90,16 +110,15 @@ async function start(
     await node.start();
     say(`${node.name} booted`);
   });
-  await planeUp;
-  await registerNodes(cluster);
-  await cluster.apply(dnsManifests());
-  await Promise.all(nodesUp);
-  await cluster.waitForNodes();
+  const registered = planeUp.then(async () => {
+    await registerNodes(cluster);
+    await cluster.apply(dnsManifests());
+  });
+  await Promise.all([registered, ...nodesUp]);
+  await cluster.waitForNodes(startDeadlineMs);
   say('all nodes Ready');
-  await cluster.waitForPods('kube-system', 'k8s-app=kube-dns', dnsReplicas);
+  await cluster.waitForPods('kube-system', 'k8s-app=kube-dns', dnsReplicas, startDeadlineMs);
   say('DNS ready');
-  writeFileSync(paths.description, JSON.stringify({ runId: lab.runId }));
-  return cluster;
 }
 
 async function addRoles(lab: DataCentre): Promise<{ client: ClientRole; router: RouterRole }> {

@@ -13,7 +13,7 @@ export interface ControlPlane {
 
 const { address, apiPort, etcdPort, etcdPeerPort } = controlPlane;
 const etcdUrl = `http://127.0.0.1:${etcdPort}`;
-const readyDeadlineMs = 90_000;
+const readyDeadlineMs = 240_000;
 /** Kubernetes' defaults are minutes (40 s, 300 s), which suit a test less than a machine room. */
 const nodeGoneSeconds = 20;
 

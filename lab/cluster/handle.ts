@@ -21,7 +21,7 @@ export interface Parts {
   close(): Promise<void>;
 }
 
-const waitMs = 60_000;
+const waitMs = 120_000;
 
 /** What openCluster gives. */
 export class Handle implements Cluster {

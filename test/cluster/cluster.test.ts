@@ -85,8 +85,10 @@ describe('the cluster of the tests', () => {
     await node.kill();
     expect(await node.isUp()).to.equal(false);
     await node.start();
-    await waitFor(`${node.name} to be known as booted again`, async () => (await bootId()) !== before);
-    await cluster.waitForNodes();
-    await cluster.waitForPods(namespace, 'app=web', 3, 120_000);
+    await waitFor(`${node.name} to be known as booted again`, async () => (await bootId()) !== before, {
+      deadlineMs: 240_000,
+    });
+    await cluster.waitForNodes(240_000);
+    await cluster.waitForPods(namespace, 'app=web', 3, 240_000);
   });
 });

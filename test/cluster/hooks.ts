@@ -1,7 +1,8 @@
 import { clusterNow, openCluster } from '../../lab/cluster/cluster.ts';
 
 export const mochaHooks = {
-  async beforeAll(): Promise<void> {
+  async beforeAll(this: Mocha.Context): Promise<void> {
+    this.timeout(600_000);
     await openCluster();
   },
   // Kubernetes has to be asked, which takes time that the reporter does not have.
