@@ -17,11 +17,10 @@ export interface Conntrack {
 
 /** Of this network namespace. Throws Problem when the kernel does not tell. */
 export async function readConntrack(directory = '/proc'): Promise<Conntrack> {
-  const [entries, limit, statistics] = await Promise.all([
-    readKernelFile(`${directory}/sys/net/netfilter/nf_conntrack_count`),
-    readKernelFile(`${directory}/sys/net/netfilter/nf_conntrack_max`),
-    readKernelFile(`${directory}/net/stat/nf_conntrack`),
-  ]);
+  // one after the other: of several that are missing it is always the first that is told
+  const entries = await readKernelFile(`${directory}/sys/net/netfilter/nf_conntrack_count`);
+  const limit = await readKernelFile(`${directory}/sys/net/netfilter/nf_conntrack_max`);
+  const statistics = await readKernelFile(`${directory}/net/stat/nf_conntrack`);
   const sums = sumStatistics(statistics);
   return {
     entries: Number(entries),
