@@ -5,6 +5,7 @@
  */
 import type { ClientRole, RouterRole } from '../api.ts';
 import type { ApiClient } from './api-client.ts';
+import type { Explanation } from './explain.ts';
 
 export interface Cluster {
   readonly runDir: string;
@@ -47,8 +48,8 @@ export interface Cluster {
   restoreSnapshot(file: string): Promise<void>;
   /** A namespace of this name, empty: one that was there is deleted before. */
   freshNamespace(name: string, labels?: Record<string, string>): Promise<void>;
-  /** The ends of all logs of the cluster itself, and what Kubernetes says of pods that are not well. */
-  explain(): Promise<string>;
+  /** What Kubernetes says of pods that are not well, and the ends of all logs of the cluster itself. */
+  explain(): Promise<Explanation>;
   /** Ends what this process has opened, not a cluster that was up before. */
   close(): Promise<void>;
 }

@@ -88,7 +88,8 @@ async function start(
   try {
     await startAll(paths, setUp, cluster, nodes, planeUp, say);
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n${await cluster.explain()}`);
+    const { digest, logs } = await cluster.explain();
+    throw new Error(`${(error as Error).message}\n${digest}\n${logs}`);
   }
   writeFileSync(paths.description, JSON.stringify({ runId: lab.runId }));
   return cluster;

@@ -2,29 +2,48 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster, ClusterNode } from './api.ts';
 
-const linesShown = 12;
+const linesShown = 60;
+const eventsShown = 200;
+const warningsShown = 8;
 const nodeLogs = ['start', 'console', 'containerd', 'kubelet', 'kube-proxy'];
 
+export interface Explanation {
+  /** A screen of it: nodes that are down, pods that are not well, the last Warnings. */
+  digest: string;
+  /** What the cluster, the router and each part of every node said last. */
+  logs: string;
+}
+
 /** What a person would look at first when a test of the cluster failed. */
-export async function explainCluster(cluster: Cluster): Promise<string> {
-  const asked = await Promise.all(
-    [
-      ['get', 'nodes,pods', '--all-namespaces', '-o', 'wide'],
-      ['get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp'],
-    ].map(async (args) => {
-      const answer = await cluster
-        .kubectl(args, { timeoutMs: 10_000 })
-        .catch((error: Error) => error.message);
-      return `--- kubectl ${args.join(' ')}\n${lastLines(answer, 40)}`;
-    }),
+export async function explainCluster(cluster: Cluster): Promise<Explanation> {
+  const ask = async (args: string[]) => {
+    const answer = await cluster.kubectl(args, { timeoutMs: 10_000 }).catch((error: Error) => error.message);
+    return { title: `--- kubectl ${args.join(' ')}`, lines: answer.trimEnd().split('\n') };
+  };
+  const [pods, events, ...down] = await Promise.all([
+    ask(['get', 'nodes,pods', '--all-namespaces', '-o', 'wide']),
+    ask(['get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp']),
+    ...cluster.nodes.map(sayIfDown),
+  ]);
+  const unwell = pods.lines.filter(
+    (line) => !/ (Running|Ready|Completed) /.test(line) || / 0\/\d /.test(line),
   );
-  const down = await Promise.all(cluster.nodes.map(sayIfDown));
+  const warnings = events.lines
+    .filter((line) => line.includes(' Warning '))
+    .map((line) => line.slice(0, 300));
   // A guest's writes reach the machine late.
   await Promise.all(cluster.nodes.map((node) => node.exec(['sync']).catch(() => '')));
   const sessions = await cluster.router.sessions().catch(String);
-  return [...down, ...asked, `--- the router's sessions\n${sessions}`, ...clusterLogs(cluster)]
-    .filter((text) => text !== '')
-    .join('\n');
+  return {
+    digest: [...down.filter((text) => text !== ''), ...unwell, ...warnings.slice(-warningsShown)]
+      .map((line) => `      ${line}`)
+      .join('\n'),
+    logs: [
+      ...[pods, events].flatMap(({ title, lines }) => [title, ...lines.slice(-eventsShown)]),
+      `--- the router's sessions\n${sessions}`,
+      ...clusterLogs(cluster),
+    ].join('\n'),
+  };
 }
 
 /** A kernel that panicked is the lab's failure, and not that of what is tested. */

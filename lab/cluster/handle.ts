@@ -6,7 +6,7 @@ import { waitFor } from '../wait.ts';
 import type { Cluster, ClusterNode, CommandOptions, KubernetesObject, Pod } from './api.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 import { type ControlPlane, waitForApi } from './control-plane.ts';
-import { explainCluster } from './explain.ts';
+import { type Explanation, explainCluster } from './explain.ts';
 import { apiUrl, type ClusterPaths, controlPlane } from './plan.ts';
 import type { Program } from './program.ts';
 
@@ -168,7 +168,7 @@ export class Handle implements Cluster {
     );
   }
 
-  explain(): Promise<string> {
+  explain(): Promise<Explanation> {
     return explainCluster(this);
   }
 

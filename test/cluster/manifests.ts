@@ -6,8 +6,10 @@ export function servers(options: {
   name: string;
   replicas: number;
   service?: object;
+  /** For which a leaving server goes on as before, so that whoever sends it requests has time to learn of it. */
+  leaveSeconds?: number;
 }): object[] {
-  const { namespace, name, replicas, service = {} } = options;
+  const { namespace, name, replicas, service = {}, leaveSeconds = 0 } = options;
   const labels = { app: name };
   const metadata = { name, namespace, labels };
   const container = {
@@ -15,6 +17,7 @@ export function servers(options: {
     image: serverImage,
     ports: [{ name: 'http', containerPort: 8080 }],
     readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
+    ...(leaveSeconds > 0 && { lifecycle: { preStop: { sleep: { seconds: leaveSeconds } } } }),
   };
   const spread = {
     maxSkew: 1,

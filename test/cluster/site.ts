@@ -14,6 +14,8 @@ export const platformNamespace = 'lb-platform';
 export const testNamespace = 'lb-test';
 /** What the platform allows; each test takes prefixes of its own out of it. */
 export const vipRange = '203.0.113.0/24';
+/** For what takes seconds on an idle machine. */
+export const patientMs = 240_000;
 const localAS = 64512;
 
 export interface LbRelease {
@@ -104,7 +106,7 @@ export function installPlatform(cluster: Cluster): Promise<unknown> {
     const releases = Object.entries(platformReleases);
     return Promise.all(
       releases.map(([name, values]) =>
-        helmInstall(cluster, name, name, platformNamespace, values, ['--wait', '--timeout', '120s']),
+        helmInstall(cluster, name, name, platformNamespace, values, ['--wait', '--timeout', '200s']),
       ),
     );
   })();
@@ -130,7 +132,7 @@ function helmInstall(
   args: string[],
 ): Promise<string> {
   const command = ['upgrade', '--install', name, chart(chartName), '-n', namespace, '-f', '-', ...args];
-  return cluster.helm(command, { input: JSON.stringify(values) });
+  return cluster.helm(command, { input: JSON.stringify(values), timeoutMs: patientMs });
 }
 
 function createSite(cluster: Cluster): Site {
@@ -150,6 +152,8 @@ function createSite(cluster: Cluster): Site {
         drain: { seconds: 3 },
         rollout: { minReadySeconds: 1 },
         lease: { holdDownSeconds: 1 },
+        // a machine that is shared by many must not look like a container that hangs
+        probes: { readiness: { timeoutSeconds: 5 }, liveness: { timeoutSeconds: 10, failureThreshold: 30 } },
       };
       return helmInstall(cluster, name, 'portable-lb', place, mergeValues(given, values), args);
     },
@@ -158,14 +162,14 @@ function createSite(cluster: Cluster): Site {
       await Promise.all(
         names.map((name) => cluster.helm(['uninstall', name, '-n', namespace, '--ignore-not-found'])),
       );
-      await Promise.all(names.map((name) => cluster.waitForPods(namespace, selectorOf(name), 0)));
+      await Promise.all(names.map((name) => cluster.waitForPods(namespace, selectorOf(name), 0, patientMs)));
     },
 
     lbPods: (name, count, deadlineMs) =>
-      cluster.waitForPods(namespace, selectorOf(name), count, deadlineMs ?? 90_000),
+      cluster.waitForPods(namespace, selectorOf(name), count, deadlineMs ?? patientMs),
 
     deployServers: (name, replicas, service) =>
-      cluster.apply(servers({ namespace, name, replicas, ...(service && { service }) })),
+      cluster.apply(servers({ namespace, name, replicas, leaveSeconds: 2, ...(service && { service }) })),
 
     async scale(deployment, replicas) {
       await cluster.kubectl(['scale', 'deployment', deployment, '-n', namespace, `--replicas=${replicas}`]);
@@ -179,7 +183,7 @@ function createSite(cluster: Cluster): Site {
     execIn: (pod, container, command) =>
       cluster.kubectl(['exec', '-n', namespace, nameOf(pod), '-c', container, '--', ...command]),
 
-    untilAnswered: (url, deadlineMs = 60_000) =>
+    untilAnswered: (url, deadlineMs = patientMs) =>
       waitFor<Answer>(
         `an answer from ${url}`,
         async () => {
