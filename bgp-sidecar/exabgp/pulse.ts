@@ -41,6 +41,8 @@ export function createPulse(parts: PulseParts): Pulse {
   let timer: NodeJS.Timeout | undefined;
   let askedSessionsAtMs = 0;
   let noSessionSinceMs = 0;
+  /** since a session was up last */
+  let restartTold = false;
 
   async function configure(): Promise<void> {
     try {
@@ -55,12 +57,17 @@ export function createPulse(parts: PulseParts): Pulse {
     const now = nowMs();
     link.beat();
     void configure();
-    if (sessions.anyUp) noSessionSinceMs = now;
+    if (sessions.anyUp) {
+      noSessionSinceMs = now;
+      restartTold = false;
+    }
     if (!link.ready) return;
     if (now - noSessionSinceMs > deadlines.noSessionMs) {
       noSessionSinceMs = now;
-      const why = `no session for ${deadlines.noSessionMs / 1_000} s: ExaBGP is started again, so that it tries at once`;
-      log.info('speaker', {}, why);
+      const seconds = deadlines.noSessionMs / 1_000;
+      const why = `no session for ${seconds} s: ExaBGP is started again every ${seconds} s until there is one, since a fresh one tries at once`;
+      log[restartTold ? 'debug' : 'info']('speaker', {}, why);
+      restartTold = true;
       parts.onNoSession();
       return;
     }

@@ -44,6 +44,8 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
   });
   let server: Server | undefined;
   let stopping = false;
+  /** the next start was told with its reason */
+  let quiet = false;
 
   const supervisor = superviseExabgp({
     begin: () =>
@@ -57,7 +59,8 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
     onStart({ pid }) {
       pulse.refresh();
       link.expect();
-      log.info('speaker', { pid }, 'ExaBGP is started');
+      log[quiet ? 'debug' : 'info']('speaker', { pid }, 'ExaBGP is started');
+      quiet = false;
     },
     onEnd({ how, asked, delayMs }) {
       link.reset();
@@ -113,12 +116,14 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
     ...{ deadlines, log, nowMs, link, sessions, teller, configuration },
     onNoSession() {
       events.fault('no-session');
+      quiet = true;
       void supervisor.restart('ask');
     },
   });
 
   function fault(kind: FaultKind, why: string): void {
-    if (stopping) return;
+    // a helper that ends with the ExaBGP that was told to end is no news
+    if (stopping || (kind === 'helper-death' && supervisor.ending)) return;
     log.warn('fault', { fault: kind }, `ExaBGP: ${why}`);
     events.fault(kind);
   }

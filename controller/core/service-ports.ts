@@ -13,8 +13,8 @@ export function servicePorts(service: V1Service, serviceName: string, notes: Not
   for (const { port, ...given } of sorted(objectsIn(listed))) {
     const name = nameOf(given);
     const protocol: unknown = given.protocol ?? 'TCP';
-    const tell = (code: string, why: string) =>
-      notes.push({ code, message: `Service ${serviceName}: port ${why}` });
+    const tell = (code: string, why: string, event?: Note['event']) =>
+      notes.push({ code, message: `Service ${serviceName}: port ${why}`, ...(event && { event }) });
     if (!isPort(port)) {
       tell('PORT_INVALID', `${quoted(port)} is not a number from 1 to 65535, it is left out`);
       continue;
@@ -22,7 +22,8 @@ export function servicePorts(service: V1Service, serviceName: string, notes: Not
     if (!isProtocol(protocol)) {
       const known =
         protocol === 'SCTP' ? 'SCTP is not supported' : `there is no protocol ${quoted(protocol)}`;
-      tell('PROTOCOL_REFUSED', `${port} is refused: ${known}, TCP and UDP are; the other ports are served`);
+      const why = `${port} is refused: ${known}, TCP and UDP are; the other ports are served`;
+      tell('PROTOCOL_REFUSED', why, 'service');
       continue;
     }
     const key = `${protocol}/${port}`;

@@ -52,7 +52,10 @@ describe('bgp-sidecar: sessions that do not come up', function () {
   it('nobody listens: said in words; exits 0 on SIGTERM at once', async () => {
     const pod = startPod(segment, { bgp: { peers: [{ address: peer }] } });
     await pod.lease('yes');
-    await waitForLine(pod, /closes the connection at once: nothing listens on 10\.9\.0\.251:179/);
+    await waitForLine(
+      pod,
+      /gives no connection: nobody has the address, nothing listens on 10\.9\.0\.251:179/,
+    );
     pod.program.signal('SIGTERM');
     expect(await pod.program.ended).to.equal(0);
     expect(pod.state()).to.deep.include({ stopping: true, prefixes: { [prefixA]: 'withdrawn' } });
