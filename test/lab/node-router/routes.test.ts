@@ -52,7 +52,8 @@ describe('node router: routes of a node', () => {
     const [startedAtMs = 0, endedAtMs = 0] = ['blackhole', 'route-removed'].map((event) =>
       nodeRouter.toldAtMs(event),
     );
-    expect(endedAtMs - startedAtMs).to.be.within(1_990, 4_000);
+    // Two seconds from the decision; the first line is written when the kernel has the route, some milliseconds later.
+    expect(endedAtMs - startedAtMs).to.be.within(1_900, 4_000);
   });
 
   it('takes allowed prefixes only, and tells what it refuses once', async () => {
