@@ -30,6 +30,8 @@ export interface ClusterDuties {
 }
 
 const closeMs = 1_500;
+/** Why a prefix may be withdrawn although the lease says yes. */
+const ofSidecar = 'the rules are right, but its bgp-sidecar was started again, or has no session; see the log of bgp-sidecar';
 
 export function createClusterDuties({
   podName,
@@ -68,7 +70,8 @@ export function createClusterDuties({
       const { snapshot, lease, notes, refused, absence } = state;
       const service = snapshot?.service;
       const prefixes = settings.bgp === undefined ? undefined : (await speakerState())?.prefixes;
-      events.tell({ service, prefixes, reason: lease?.reason ?? '', stopping, refused, notes });
+      const reason = lease?.announce === true ? ofSidecar : (lease?.reason ?? '');
+      events.tell({ service, prefixes, reason, stopping, refused, notes });
       const serves = ready && !stopping && lease?.announce === true && absence === undefined;
       if (service !== undefined && serves) statusKeeper.tend(service, settings.vip);
     },
