@@ -5,7 +5,7 @@ import { servers } from './manifests.ts';
 
 const namespace = 'cluster-test';
 
-describe('the cluster of the tests', () => {
+describe('the cluster of the tests @alone', () => {
   let cluster: Cluster;
   before(async () => {
     cluster = await openCluster();

@@ -56,7 +56,7 @@ export interface Answer {
 
 let opened: Promise<Site> | undefined;
 
-/** The cluster with the platform on it, and an empty namespace for tests. The same for every caller in a process. */
+/** The cluster with the platform on it, and a namespace for tests. The same for every caller in a process. */
 export async function openSite(): Promise<Site> {
   opened ??= open();
   const site = await opened;
@@ -66,7 +66,8 @@ export async function openSite(): Promise<Site> {
 
 async function open(): Promise<Site> {
   const cluster = await openCluster();
-  await Promise.all([installPlatform(cluster), cluster.freshNamespace(testNamespace)]);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: testNamespace } };
+  await Promise.all([installPlatform(cluster), cluster.apply(namespace)]);
   return createSite(cluster);
 }
 
@@ -103,7 +104,9 @@ let platform: Promise<unknown> | undefined;
 export function installPlatform(cluster: Cluster): Promise<unknown> {
   platform ??= (async () => {
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: platformNamespace } });
-    const releases = Object.entries(platformReleases);
+    // Other processes test in the same cluster, and helm lets one at a time change a release.
+    const there = await cluster.helm(['list', '-n', platformNamespace, '--deployed', '--short']);
+    const releases = Object.entries(platformReleases).filter(([name]) => !there.split('\n').includes(name));
     return Promise.all(
       releases.map(([name, values]) =>
         helmInstall(cluster, name, name, platformNamespace, values, ['--wait', '--timeout', '200s']),

@@ -1,0 +1,37 @@
+/** How mocha is called, and what it counted. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Job } from './test-plan.ts';
+
+const mocha = 'node_modules/mocha/bin/mocha.js';
+const interruptedCode = 130;
+
+export interface Counts {
+  passed: number;
+  failed: number;
+  /** By Ctrl-C: jobs that follow are not begun. */
+  interrupted?: boolean;
+}
+
+/** Arguments of node. */
+export function mochaCommand({ mochaArgs }: Job, runDir: string): string[] {
+  const reporter = ['--reporter', './test/reporter.ts', '--reporter-option', `counts=${countsFile(runDir)}`];
+  return [mocha, ...mochaArgs, ...reporter];
+}
+
+function countsFile(runDir: string): string {
+  return join(runDir, 'counts.json');
+}
+
+/** A part that did not get to its end has failed, whatever it counted. */
+export function readCounts({ name, mochaArgs }: Job, runDir: string, code: number): Counts {
+  const interrupted = code === interruptedCode;
+  if (!existsSync(countsFile(runDir))) {
+    console.log(`  ✗ ${name}: no test ran (exit code ${code}): ${mochaArgs.join(' ')}`);
+    return { passed: 0, failed: 1, interrupted };
+  }
+  const counts: Counts & { finished: boolean } = JSON.parse(readFileSync(countsFile(runDir), 'utf8'));
+  if (counts.finished && (code === 0 || counts.failed > 0)) return counts;
+  console.log(`  ✗ ${name}: ended with exit code ${code} before all tests had run: ${mochaArgs.join(' ')}`);
+  return { passed: counts.passed, failed: counts.failed + 1, interrupted };
+}
