@@ -48,10 +48,7 @@ export function createMetrics({ snapshotAgeSeconds, confirmedAgeSeconds }: Metri
     registry,
     pods: new Gauge({ ...named('pods', 'LB pods of this node, by state'), labelNames: ['state'] }),
     routes: new Gauge({
-      ...named(
-        'routes',
-        'VIP prefixes: wanted, held by the kernel as wanted, blackholed after the last LB pod',
-      ),
+      ...named('routes', 'VIP prefixes: wanted, and blackholed after the last LB pod'),
       labelNames: ['state'],
     }),
     unusable: new Gauge(named('unreachable_nexthops', 'LB pods that this node has no interface to')),
