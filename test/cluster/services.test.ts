@@ -197,6 +197,13 @@ describe('Services in the cluster', function () {
     await cluster.kubectl(['delete', 'ingress', 'routed-too', '-n', namespace]);
   });
 
+  it('an LB pod that leaves tells so beside the Service', async () => {
+    await site.scale(`${byClass}-portable-lb`, 1);
+    await site.lbPods(byClass, 1);
+    await untilEvent(byClass, /Normal +Withdrawn +service\/sorted .*the pod is stopping/);
+    expect((await statusOf(byClass)).ingress).to.have.length(1);
+  });
+
   it('when one is uninstalled, its route, status and pods go, and the other is not touched', async () => {
     const changes = cluster.router.history(prefixes[byIngress]).length;
     const load = await cluster.client.startLoad({
@@ -209,7 +216,6 @@ describe('Services in the cluster', function () {
     expect(report.failed).to.deep.equal([]);
     expect(await statusOf(byClass)).to.deep.equal({});
     expect(cluster.router.history(prefixes[byIngress])).to.have.length(changes);
-    await untilEvent(byClass, /Normal +Withdrawn +service\/sorted/);
   });
 });
 
