@@ -1,4 +1,5 @@
 import { Agent, get as httpGet } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import type { RequestResult } from './client-api.ts';
 
 export interface Download {
@@ -30,7 +31,10 @@ export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-export function request(url: string, timeoutMs: number, agent: Agent): Promise<RequestResult> {
+export function request(
+  url: string,
+  { timeoutMs, agent, address }: { timeoutMs: number; agent: Agent; address?: string | undefined },
+): Promise<RequestResult> {
   const startedAtMs = now();
   return new Promise((resolve) => {
     const finish = (part: Partial<RequestResult>) => {
@@ -53,7 +57,8 @@ export function request(url: string, timeoutMs: number, agent: Agent): Promise<R
         sent.destroy();
       }, readingMs);
     }, timeoutMs);
-    const sent = httpGet(url, { agent, localPort: nextSourcePort() }, (response) => {
+    const options = { agent, localPort: nextSourcePort(), ...(address && { lookup: always(address) }) };
+    const sent = httpGet(url, options, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => (body += text));
       response.on('end', () => {
@@ -64,6 +69,11 @@ export function request(url: string, timeoutMs: number, agent: Agent): Promise<R
     });
     sent.on('error', (error: NodeJS.ErrnoException) => finish({ error: error.code ?? error.message }));
   });
+}
+
+/** Instead of DNS. */
+function always(address: string): LookupFunction {
+  return (_name, { all }, give) => (all ? give(null, [{ address, family: 4 }]) : give(null, address, 4));
 }
 
 /** Reads to the end and compares with what the server said it would send. */

@@ -19,13 +19,15 @@ async function requests(options: {
   count: number;
   concurrency?: number;
   timeoutMs?: number;
+  address?: string;
 }) {
+  const { timeoutMs = defaultTimeoutMs, address } = options;
   const results: RequestResult[] = [];
   let next = 0;
   const worker = async () => {
     while (next < options.count) {
       const url = options.urls[next++ % options.urls.length] ?? '';
-      results.push(await request(url, options.timeoutMs ?? defaultTimeoutMs, newConnection()));
+      results.push(await request(url, { timeoutMs, agent: newConnection(), address }));
     }
   };
   await Promise.all(Array.from({ length: Math.min(options.concurrency ?? 16, options.count) }, worker));
@@ -34,7 +36,8 @@ async function requests(options: {
 
 function startLoad(options: LoadOptions): number {
   const load = ++numbers;
-  const { urls, ratePerSecond = 100, keepAliveConnections = 0, timeoutMs = defaultTimeoutMs } = options;
+  const { urls, ratePerSecond = 100, keepAliveConnections = 0, address } = options;
+  const { timeoutMs = defaultTimeoutMs } = options;
   const agents = Array.from(
     { length: keepAliveConnections },
     () => new Agent({ keepAlive: true, maxSockets: 1 }),
@@ -48,7 +51,7 @@ function startLoad(options: LoadOptions): number {
     const url = urls[begun % urls.length] ?? '';
     const agent = agents[begun % agents.length] ?? newConnection();
     begun++;
-    const done = request(url, timeoutMs, agent).then((result) => {
+    const done = request(url, { timeoutMs, agent, address }).then((result) => {
       results.push(result);
       open.delete(done);
     });
@@ -81,7 +84,8 @@ function loadNumbered(load: number): Running {
 
 // biome-ignore lint/suspicious/noExplicitAny: the types are those of roles/client.ts, which is the only caller.
 const methods: Record<string, (argument: any) => unknown> = {
-  get: ({ url, timeoutMs = defaultTimeoutMs }) => request(url, timeoutMs, newConnection()),
+  get: ({ url, timeoutMs = defaultTimeoutMs, address }) =>
+    request(url, { timeoutMs, agent: newConnection(), address }),
   requests,
   startLoad,
   progress: ({ load }) => {

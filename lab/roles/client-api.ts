@@ -35,6 +35,8 @@ export interface Load {
 
 export interface LoadOptions {
   urls: string[];
+  /** Of the urls' hosts, where DNS knows nothing of them. */
+  address?: string;
   /** Requests begun per second, in all; default 100. */
   ratePerSecond?: number;
   /** 0 (default): a new connection per request. n: that many connections, kept open, used in turn. */
@@ -53,11 +55,12 @@ export interface WrkResult {
 }
 
 export interface ClientRole extends Role {
-  /** One request on a new connection. Never rejects: see `error`. */
-  get(url: string, options?: { timeoutMs?: number }): Promise<RequestResult>;
+  /** One request on a new connection; `address`: of the url's host. Never rejects: see `error`. */
+  get(url: string, options?: { timeoutMs?: number; address?: string }): Promise<RequestResult>;
   /** `count` requests, each on a new connection, over the urls in turn; `concurrency` at a time (default 16). */
   requests(options: {
     urls: string[];
+    address?: string;
     count: number;
     concurrency?: number;
     timeoutMs?: number;

@@ -64,13 +64,14 @@ export class Client extends BaseRole implements ClientRole {
     return agent;
   }
 
-  async get(url: string, options: { timeoutMs?: number } = {}): Promise<RequestResult> {
+  async get(url: string, options: { timeoutMs?: number; address?: string } = {}): Promise<RequestResult> {
     const [result] = onOurClock([await this.#call<RequestResult>('get', { url, ...options })]);
     return result as RequestResult;
   }
 
   async requests(options: {
     urls: string[];
+    address?: string;
     count: number;
     concurrency?: number;
     timeoutMs?: number;
