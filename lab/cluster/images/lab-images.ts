@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { nginxConfig, writeSite } from '../../roles/nginx.ts';
 import type { Step, StepTools } from '../../setup/types.ts';
 import { pauseImage } from '../node/containerd.ts';
 import { builtFolder, programFolder } from '../tools/go-build.ts';
-import { corednsPrograms } from '../tools/programs.ts';
+import { corednsPrograms, skipperPrograms } from '../tools/programs.ts';
 import { writeArchive } from './archive.ts';
 import { addBusybox } from './busybox.ts';
 import { makeDatabases } from './databases.ts';
 
 export const serverImage = 'lab.local/server:1';
 export const dnsImage = 'lab.local/coredns:1';
+export const skipperImage = 'lab.local/skipper:1';
 
 /** To be raised when something else than the files here changes what the images are. */
 const recipe = 1;
@@ -23,12 +24,14 @@ const sources = [
   'databases.ts',
   'busybox.ts',
 ];
+/** Who needs no right of root. */
+const user = '65534:65534';
 const serverPrograms = ['/usr/sbin/nginx', '/usr/bin/curl', '/usr/bin/socat', '/usr/sbin/ip'];
 
 /** One archive an image. */
 export function labImagesFolder(cacheDir: string): string {
-  const dns = builtFolder(cacheDir, corednsPrograms);
-  const key = createHash('sha256').update(JSON.stringify([recipe, serverPrograms, serverNginx(), dns]));
+  const built = [corednsPrograms, skipperPrograms].map((programs) => builtFolder(cacheDir, programs));
+  const key = createHash('sha256').update(JSON.stringify([recipe, serverPrograms, serverNginx(), built]));
   for (const name of sources) key.update(readFileSync(join(import.meta.dirname, name)));
   return join(cacheDir, `lab-images-${key.digest('hex').slice(0, 12)}`);
 }
@@ -37,12 +40,14 @@ export function labImagesFolder(cacheDir: string): string {
 export function labImagesStep(cacheDir: string, root: string): Step {
   const target = labImagesFolder(cacheDir);
   return {
-    title: "images of the cluster's own pods (CoreDNS, nginx, PostgreSQL, Redis …), about 40 s",
+    title: "images of the cluster's own pods (CoreDNS, Skipper, nginx, PostgreSQL, Redis …), about 40 s",
     isDone: () => existsSync(target),
     run: (tools) =>
       tools.makeFolder(target, async (folder) => {
         await makePause(tools, folder);
-        await makeDns(tools, folder, programFolder(cacheDir));
+        const bin = programFolder(cacheDir);
+        await makeOfProgram(tools, folder, { image: dnsImage, program: join(bin, 'coredns') });
+        await makeOfProgram(tools, folder, { image: skipperImage, program: join(bin, 'skipper'), user });
         await makeServer(tools, folder, root);
         await makeDatabases(tools, folder);
       }),
@@ -60,15 +65,18 @@ async function makePause(tools: StepTools, folder: string): Promise<void> {
   rmSync(root, { recursive: true });
 }
 
-async function makeDns(tools: StepTools, folder: string, bin: string): Promise<void> {
-  const root = join(folder, 'dns');
+/** An image of one static program. */
+async function makeOfProgram(
+  tools: StepTools,
+  folder: string,
+  { image, program, user }: { image: string; program: string; user?: string },
+): Promise<void> {
+  const name = basename(program);
+  const root = join(folder, name);
   mkdirSync(root);
-  copyFileSync(join(bin, 'coredns'), join(root, 'coredns'));
-  await writeArchive(
-    tools,
-    { name: dnsImage, root, config: { Entrypoint: ['/coredns'] } },
-    join(folder, 'dns.tar'),
-  );
+  copyFileSync(program, join(root, name));
+  const config = { Entrypoint: [`/${name}`], ...(user !== undefined && { User: user }) };
+  await writeArchive(tools, { name: image, root, config }, join(folder, `${name}.tar`));
   rmSync(root, { recursive: true });
 }
 

@@ -98,8 +98,29 @@ export const corednsPrograms: GoPrograms = {
   programs: ['coredns'],
 };
 
+const skipperModule = join(import.meta.dirname, 'skipper');
+const skipperVersion = versionOf('github.com/zalando/skipper', skipperModule);
+
+export const skipperPrograms: GoPrograms = {
+  module: skipperModule,
+  title: `Skipper ${skipperVersion}, an ingress controller, built from Go modules, about 2 min`,
+  builds: [
+    {
+      packages: ['github.com/zalando/skipper/cmd/skipper'],
+      ldflags: `-s -w -X main.version=${skipperVersion}`,
+    },
+  ],
+  programs: ['skipper'],
+};
+
 /** In the order in which they are built. */
-export const allPrograms = [helmPrograms, kubernetesPrograms, containerdPrograms, corednsPrograms];
+export const allPrograms = [
+  helmPrograms,
+  kubernetesPrograms,
+  containerdPrograms,
+  corednsPrograms,
+  skipperPrograms,
+];
 
 function versionOf(path: string, module: string): string {
   const text = readFileSync(join(module, 'go.mod'), 'utf8');

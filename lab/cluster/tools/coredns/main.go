@@ -1,4 +1,5 @@
-// CoreDNS with the plug-ins that a cluster's DNS needs, and none of the clouds'.
+// CoreDNS with the plug-ins that a cluster's DNS needs, those of a small zone's server that says who it is, and none of
+// the clouds'.
 package main
 
 import (
@@ -7,16 +8,20 @@ import (
 
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/file"
 	_ "github.com/coredns/coredns/plugin/health"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/log"
 	_ "github.com/coredns/coredns/plugin/metadata"
 	_ "github.com/coredns/coredns/plugin/metrics"
+	_ "github.com/coredns/coredns/plugin/nsid"
 	_ "github.com/coredns/coredns/plugin/ready"
 )
 
 func main() {
 	// In the order of CoreDNS' own plugin.cfg.
-	dnsserver.Directives = []string{"metadata", "health", "ready", "prometheus", "errors", "log", "cache", "kubernetes"}
+	dnsserver.Directives = []string{
+		"metadata", "nsid", "ready", "health", "prometheus", "errors", "log", "cache", "kubernetes", "file",
+	}
 	coremain.Run()
 }
