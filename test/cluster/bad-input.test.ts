@@ -220,18 +220,18 @@ describe('bad input', () => {
     await inDescribe('deployments', '', /ReplicaFailure +True/, quotaNamespace);
   });
 
-  it('none of them is ready, announces, or is started again and again', async () => {
+  it('none of them announces, or is started again and again', async () => {
     const pods = await cluster.list<Pod>('pods', testNamespace, 'app.kubernetes.io/component=lb');
     const wrong = pods.filter(({ metadata }) => metadata.name.startsWith('bad-'));
     expect(wrong).to.have.length(mistakes.length - 1);
     for (const { metadata, status } of wrong) {
       const restarts = (status.containerStatuses ?? []).map(({ restartCount }) => restartCount);
       expect(Math.max(0, ...restarts), `restarts in ${metadata.name}`).to.equal(0);
-      // What is refused of a Service is left out: its LB pods hold all the rest, and wait for it as for servers.
-      const isReady = metadata.name.startsWith('bad-sctp') ? 'True' : 'False';
-      expect(status.conditions?.find(({ type }) => type === 'Ready')?.status, metadata.name).to.equal(
-        isReady,
-      );
+      // What is refused of a Service is left out: its LB pods hold all the rest, and may be ready for it.
+      if (!metadata.name.startsWith('bad-sctp'))
+        expect(status.conditions?.find(({ type }) => type === 'Ready')?.status, metadata.name).to.equal(
+          'False',
+        );
     }
     for (const { name } of mistakes)
       expect(cluster.router.history(prefixOf(name)), `routes of ${name}`).to.deep.equal([]);
