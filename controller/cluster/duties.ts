@@ -31,7 +31,8 @@ export interface ClusterDuties {
 
 const closeMs = 1_500;
 /** Why a prefix may be withdrawn although the lease says yes. */
-const ofSidecar = 'the rules are right, but its bgp-sidecar was started again, or has no session; see the log of bgp-sidecar';
+const ofSidecar =
+  'the rules are right, but its bgp-sidecar was started again, or has no session; see the log of bgp-sidecar';
 
 export function createClusterDuties({
   podName,
