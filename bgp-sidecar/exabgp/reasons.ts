@@ -113,7 +113,7 @@ function explainClosed(reason: string, { peer, address, wasUp }: DownFacts): str
   if (wasUp)
     return `${at} closed the connection: its BGP daemon ended, restarts, or dropped us (its log says why)`;
   if (/Broken TCP|closed by the remote|could not|refused/i.test(reason))
-    return `${at} gives no connection: nobody has the address, nothing listens on ${peer.address}:${peer.port}, or it takes no neighbor ${address} (look at its range of dynamic neighbors and at firewalls for port ${peer.port})`;
+    return `${at} gives no connection: nobody has the address, nothing listens on ${peer.address}:${peer.port}, or it takes no neighbor ${address} (look at its range of dynamic neighbors, at firewalls for port ${peer.port}, and whether pods are masqueraded on their way to it: LB pods of one node would be one neighbor)`;
   return `the session with ${at} does not come up: ${reason}`;
 }
 

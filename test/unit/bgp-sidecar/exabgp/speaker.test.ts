@@ -184,9 +184,11 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
     told.length = 0;
     await speaker.configure({ ...settings, holdSeconds: 60, peers: two });
     await speaker.configure({ ...settings, holdSeconds: 30, peers: two });
-    await waitFor('the session that had begun anew', () => told.at(-1) === `${first} up`);
-    const config = readFileSync(join(directory, 'exabgp.conf'), 'utf8');
-    expect(config.match(/hold-time 30;/g)).to.have.length(2);
+    await waitFor('the session that had begun anew, with the newest hold time', () => {
+      const config = readFileSync(join(directory, 'exabgp.conf'), 'utf8');
+      const isNewest = config.match(/hold-time 30;/g)?.length === 2;
+      return (isNewest && told.at(-1) === `${first} up`) || { notYet: `${told} ${config}` };
+    });
     expect(told.filter((line) => line.startsWith(second))).to.deep.equal([]);
     expect(faults).to.deep.equal([]);
     expect(log.match(/ExaBGP is started/g)).to.have.length(1);
