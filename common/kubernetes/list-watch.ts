@@ -44,11 +44,17 @@ export interface Timing {
   readonly relistMs: number;
   /** API servers send a bookmark about once a minute */
   readonly silenceMs: number;
+  /** a watch that stood this long ends a row of failures */
+  readonly stoodMs: number;
 }
 
-const usual: Timing = { listTimeoutMs: 10_000, watchSeconds: 240, relistMs: 300_000, silenceMs: 90_000 };
-/** A watch that stood this long ends a row of failures. */
-const stoodMs = 5_000;
+const usual: Timing = {
+  listTimeoutMs: 10_000,
+  watchSeconds: 240,
+  relistMs: 300_000,
+  silenceMs: 90_000,
+  stoodMs: 5_000,
+};
 /** A watch that breaks is no news while the list after it succeeds, unless it happens again and again. */
 const toldAfterBreaks = 4;
 const expired = 'the watch starts from what the server has forgotten (410)';
@@ -62,6 +68,8 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
   let listedAtMs: number | undefined;
   let refreshing = new AbortController();
   let failures = 0;
+  /** of the watch */
+  let openedAtMs = 0;
   let told: string | undefined;
 
   function tell(problem: Problem | undefined): void {
@@ -93,14 +101,14 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
     const relistAtMs = nowMs() + timing.relistMs * (1 + Math.random());
     while (nowMs() < relistAtMs) {
       const seconds = Math.ceil(timing.watchSeconds * (1 + Math.random() / 4));
-      const openedAtMs = nowMs();
-      await watchOnce(listed, seconds, openedAtMs);
+      openedAtMs = nowMs();
+      await watchOnce(listed, seconds);
       // the server's own end comes when it was asked for; any other may have a reason that it could not tell
       if (nowMs() - openedAtMs < (seconds - 5) * 1_000) throw new Error('the watch ended before its time');
     }
   }
 
-  async function watchOnce(listed: ObjectTable<T>, seconds: number, openedAtMs: number): Promise<void> {
+  async function watchOnce(listed: ObjectTable<T>, seconds: number): Promise<void> {
     const watching = { watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: `${seconds}` };
     const stream = await client.stream({
       path,
@@ -115,7 +123,6 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
     for await (const batch of stream.batches) {
       if (stopping.signal.aborted) return;
       confirmedAtMs = nowMs();
-      if (nowMs() - openedAtMs > stoodMs) failures = 0;
       let changed = false;
       for (const value of batch) {
         const event = readEvent<T>(value, client, path);
@@ -143,6 +150,8 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
   }
 
   async function failed(error: unknown, phase: 'list' | 'watch'): Promise<void> {
+    // whether or not anything came: a quiet cluster is no failure
+    if (phase === 'watch' && nowMs() - openedAtMs > timing.stoodMs) failures = 0;
     failures += 1;
     const refusal = error instanceof Refusal ? error.answer : undefined;
     if (phase === 'list' || refusal !== undefined || failures >= toldAfterBreaks)

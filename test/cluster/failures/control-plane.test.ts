@@ -8,6 +8,9 @@ import { describeFailed, name, openVictim, prefix, serverReplicas, type Victim }
 
 const patientMs = 240_000;
 const awayMs = 120_000;
+const nearMs = 1_000;
+/** Of the release: a pause of 1 s, then 2 s for a connection; doubled for a machine that is busy. */
+const checkMs = 6_000;
 
 describe('a control plane that fails @alone', function () {
   this.timeout(3 * patientMs);
@@ -49,7 +52,12 @@ describe('a control plane that fails @alone', function () {
       { deadlineMs: patientMs, everyMs: 50 },
     );
 
-  it('API server away for two minutes while servers die and come back: no request fails', async function () {
+  beforeEach(async () => {
+    await victim.site.scale(name, serverReplicas);
+    await untilRulesFollow(await serverPods());
+  });
+
+  it('API server away for two minutes while a server dies and comes back: rules and routes stay', async function () {
     const { cluster } = victim;
     const [pod] = await victim.pods();
     const [server] = await serverPods();
@@ -57,6 +65,7 @@ describe('a control plane that fails @alone', function () {
     if (pod === undefined || server === undefined || node === undefined) throw new Error('no pods');
     const routeChanges = cluster.router.history(prefix).length;
     const since = new Date();
+    let killedAtMs = 0;
     let backAtMs = 0;
     const traffic = await victim.underLoad(async () => {
       const goneAtMs = performance.now();
@@ -65,6 +74,7 @@ describe('a control plane that fails @alone', function () {
         // The kubelets start it again without being told to.
         const kill = `kill -9 $(grep -l pod${server.metadata.uid} /proc/[0-9]*/cgroup | cut -d/ -f3 | while read pid; do grep -ql nginx /proc/$pid/cmdline && echo $pid; done)`;
         await node.exec(['sh', '-c', `${kill} || true`]);
+        killedAtMs = performance.now();
         await new Promise((resolve) => setTimeout(resolve, awayMs - (performance.now() - goneAtMs)));
       } finally {
         cluster.apiServer.start();
@@ -74,7 +84,12 @@ describe('a control plane that fails @alone', function () {
       await victim.site.scale(name, serverReplicas + 1);
       await untilRulesFollow(await serverPods(serverReplicas + 1));
     });
-    expect(traffic.strays, describeFailed(traffic)).to.deep.equal([]);
+    // What the dead server had, and what it gets until the health check has missed it.
+    const later = traffic.strays.filter(
+      ({ startedAtMs, durationMs }) =>
+        startedAtMs + durationMs < killedAtMs - nearMs || startedAtMs > killedAtMs + checkMs,
+    );
+    expect(later, describeFailed(traffic)).to.deep.equal([]);
     expect(cluster.router.history(prefix)).to.have.length(routeChanges);
     const lines = logLines(await victim.site.log(pod, 'controller')).filter(
       ({ time }) => new Date(time) >= since,
@@ -86,12 +101,9 @@ describe('a control plane that fails @alone', function () {
     if (this.test)
       this.test.title += ` [${traffic.results.length} requests; caught up ${(afterMs / 1000).toFixed(1)} s after its return]`;
     expect(afterMs).to.be.below(2_000);
-    await victim.site.scale(name, serverReplicas);
-    await untilRulesFollow(await serverPods());
   });
 
   it('etcd restored from a snapshot: the rules follow what Kubernetes believes then', async () => {
-    await untilRulesFollow(await serverPods());
     const snapshot = await victim.cluster.saveSnapshot('before');
     await victim.site.scale(name, serverReplicas + 2);
     await untilRulesFollow(await serverPods(serverReplicas + 2));
@@ -118,16 +130,14 @@ describe('a control plane that fails @alone', function () {
       await cluster.apiServer.stop('SIGKILL');
       cluster.apiServer.start();
       await apiIsBack();
-      const { msg } = await victim.logged(pod, 'controller', /is not allowed to/, since);
-      expect(msg).to.match(/not allowed to (list|watch) \S+ in namespace lb-test \(403: /);
+      const { msg } = await victim.logged(pod, 'controller', /^not allowed to/, since);
+      expect(msg).to.match(/^not allowed to (list|watch) \S+ in namespace lb-test \(403: /);
       await cluster.apply(withoutState(saved ?? {}));
       await victim.logged(pod, 'controller', /answers again/, since);
       await victim.site.scale(name, serverReplicas + 1);
       await untilRulesFollow(await serverPods(serverReplicas + 1));
     });
     expect(traffic.strays, describeFailed(traffic)).to.deep.equal([]);
-    await victim.site.scale(name, serverReplicas);
-    await untilRulesFollow(await serverPods());
   });
 });
 
