@@ -68,8 +68,8 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
   let listedAtMs: number | undefined;
   let refreshing = new AbortController();
   let failures = 0;
-  /** of the watch */
-  let openedAtMs = 0;
+  /** when the watch was answered; undefined: it was not */
+  let beganAtMs: number | undefined;
   let told: string | undefined;
 
   function tell(problem: Problem | undefined): void {
@@ -101,7 +101,7 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
     const relistAtMs = nowMs() + timing.relistMs * (1 + Math.random());
     while (nowMs() < relistAtMs) {
       const seconds = Math.ceil(timing.watchSeconds * (1 + Math.random() / 4));
-      openedAtMs = nowMs();
+      const openedAtMs = nowMs();
       await watchOnce(listed, seconds);
       // the server's own end comes when it was asked for; any other may have a reason that it could not tell
       if (nowMs() - openedAtMs < (seconds - 5) * 1_000) throw new Error('the watch ended before its time');
@@ -109,6 +109,7 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
   }
 
   async function watchOnce(listed: ObjectTable<T>, seconds: number): Promise<void> {
+    beganAtMs = undefined;
     const watching = { watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: `${seconds}` };
     const stream = await client.stream({
       path,
@@ -120,6 +121,7 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
     if (stream.status === 410) throw new Error(expired);
     bodyOf(stream, client, 'watch', path);
     tell(undefined);
+    beganAtMs = nowMs();
     for await (const batch of stream.batches) {
       if (stopping.signal.aborted) return;
       confirmedAtMs = nowMs();
@@ -151,7 +153,8 @@ export function followCollection<T extends KubernetesObject>(options: FollowOpti
 
   async function failed(error: unknown, phase: 'list' | 'watch'): Promise<void> {
     // whether or not anything came: a quiet cluster is no failure
-    if (phase === 'watch' && nowMs() - openedAtMs > timing.stoodMs) failures = 0;
+    const stood = phase === 'watch' && beganAtMs !== undefined && nowMs() - beganAtMs > timing.stoodMs;
+    if (stood) failures = 0;
     failures += 1;
     const refusal = error instanceof Refusal ? error.answer : undefined;
     if (phase === 'list' || refusal !== undefined || failures >= toldAfterBreaks)

@@ -265,6 +265,18 @@ describe('list-watch', () => {
     expect(told.filter((message) => message !== undefined)).to.deep.equal([]);
   });
 
+  it('tells of watches that get no answer, though lists do', async () => {
+    server.put(path, service('a'));
+    server.fault = ({ query }) => (query.has('watch') ? 'hang' : undefined);
+    follow({ listTimeoutMs: 60, stoodMs: 30 });
+    await until(
+      () => told.length > 0,
+      () => lists(),
+    );
+    expect(told[0]).to.match(/no answer within 0\.06 s/);
+    expect(given).to.deep.equal([['a']]);
+  });
+
   it('counts events and bookmarks as the word of the server that all is current', async () => {
     const { listedAtMs } = follow();
     expect(listedAtMs).to.equal(undefined);
