@@ -20,10 +20,10 @@ export async function resolveHost(host: string, signal: AbortSignal): Promise<st
   signal.addEventListener('abort', cancel, { once: true });
   let failure = 'there is no such name, or it has no A record';
   try {
-    for (const name of namesToTry(host, text)) {
+    for (const answer of askAll(namesToTry(host, text), (name) => resolver.resolve4(name))) {
       signal.throwIfAborted();
       try {
-        return await resolver.resolve4(name);
+        return await answer;
       } catch (error) {
         const { code = '' } = error as NodeJS.ErrnoException;
         // the domain of a search may be one that nobody answers for
@@ -34,7 +34,21 @@ export async function resolveHost(host: string, signal: AbortSignal): Promise<st
     throw new Error(failure);
   } finally {
     signal.removeEventListener('abort', cancel);
+    cancel();
   }
+}
+
+/**
+ * All at once, and taken in their order: behind search domains that nobody answers for, and their time-outs of several
+ * seconds each, the name itself would be asked for too late.
+ */
+export function askAll(
+  names: readonly string[],
+  ask: (name: string) => Promise<string[]>,
+): Promise<string[]>[] {
+  const answers = names.map(ask);
+  for (const answer of answers) answer.catch(() => undefined);
+  return answers;
 }
 
 const failures: Record<string, string> = {
