@@ -19,9 +19,9 @@ pair's own default counts. */}}
 {{- $_ := merge $settings (dict "service" $service "vip" $vip "healthCheck" $healthCheck "endpoints" $endpoints) }}
 {{- if .Values.bgp.enabled }}
 {{- $peers := list }}
-{{- range $i, $peer := .Values.bgp.peers }}
+{{- range $peer := .Values.bgp.peers }}
 {{- $written := omit $peer "passwordSecret" }}
-{{- $file := include "portable-lb.passwordFile" (dict "root" $ "peer" $peer "index" $i) }}
+{{- $file := include "portable-lb.passwordFile" (dict "root" $ "peer" $peer) }}
 {{- if $file }}{{ $_ := set $written "passwordFile" $file }}{{ end }}
 {{- $peers = append $peers $written }}
 {{- end }}
@@ -30,27 +30,29 @@ pair's own default counts. */}}
 {{- toYaml $settings }}
 {{- end }}
 
-{{/* Where a peer's password is mounted; empty for a peer without one. */}}
+{{/* Where a peer's password is mounted; empty for a peer without one. Named by Secret and key: settings reach pods that
+are about to be replaced too, and what these do not have is refused there, so that their sessions stay. Behind a name by
+position they would find another peer's password. */}}
 {{- define "portable-lb.passwordFile" -}}
-{{- if .peer.passwordSecret }}/etc/portable-lb-bgp/peer-{{ .index }}
-{{- else if .root.Values.bgp.passwordSecret.name }}/etc/portable-lb-bgp/password
-{{- end }}
+{{- $secret := .peer.passwordSecret | default .root.Values.bgp.passwordSecret }}
+{{- if $secret.name }}/etc/portable-lb-bgp/{{ include "portable-lb.passwordName" $secret }}{{ end }}
 {{- end }}
 
-{{/* Sources of the projected volume of passwords; empty without any. */}}
+{{- define "portable-lb.passwordName" -}}
+{{ .name }}/{{ .key | default "password" }}
+{{- end }}
+
+{{/* Sources of the projected volume of passwords, each once; empty without any. */}}
 {{- define "portable-lb.passwordSources" -}}
-{{- with .Values.bgp.passwordSecret }}
-{{- if .name }}
+{{- $seen := dict }}
+{{- range prepend .Values.bgp.peers (dict "passwordSecret" .Values.bgp.passwordSecret) }}
+{{- with .passwordSecret }}
+{{- if and .name (not (hasKey $seen (include "portable-lb.passwordName" .))) }}
+{{- $_ := set $seen (include "portable-lb.passwordName" .) true }}
 - secret:
     name: {{ .name }}
-    items: [{ key: {{ .key }}, path: password }]
+    items: [{ key: {{ .key | default "password" }}, path: {{ include "portable-lb.passwordName" . }} }]
 {{- end }}
-{{- end }}
-{{- range $i, $peer := .Values.bgp.peers }}
-{{- with $peer.passwordSecret }}
-- secret:
-    name: {{ .name }}
-    items: [{ key: {{ .key | default "password" }}, path: peer-{{ $i }} }]
 {{- end }}
 {{- end }}
 {{- end }}

@@ -76,6 +76,17 @@ describe('bgp-sidecar: settings', () => {
     expect(given[0]?.speaker?.peers[0]?.password).to.equal('secret');
   });
 
+  it('goes on with what it has when settings name a password that this pod does not have', async () => {
+    writeFileSync(file, head + bgp());
+    await watch();
+    await until('the first settings', () => given.length === 1);
+    writeFileSync(file, head + bgp(`, passwordFile: ${directory}/of-the-next-pod`));
+    await until('the problem', () => told.some((text) => text.includes('of-the-next-pod')));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(given).to.have.length(1);
+    expect(given[0]?.speaker?.peers[0]?.password).to.equal(undefined);
+  });
+
   it('tells what is wrong with the file, and keeps quiet about it until that changes', async () => {
     writeFileSync(file, 'service: {}\n');
     await watch();
