@@ -2,6 +2,7 @@
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readHealthPort } from '../common/health.ts';
 import { problems } from './errors.ts';
 
 export interface Config {
@@ -14,6 +15,8 @@ export interface Config {
   readonly podIP: string;
   /** '' when not set: needed only for bgp.nextHop nodeIP */
   readonly nodeIP: string;
+  /** that the pod's probes ask; undefined: the one of the settings */
+  readonly healthPort: number | undefined;
   readonly exabgp: string;
   readonly socat: string;
   /** PATH for ExaBGP, which gets no other variable of ours */
@@ -26,7 +29,8 @@ export const usage = `usage: bgp-sidecar [options]
   --run DIR          ExaBGP's files and socket (/run/bgp-sidecar)
   --exabgp PROGRAM   ExaBGP 4.2                (exabgp)
   --socat PROGRAM    ExaBGP's helper           (/usr/bin/socat)
-environment: POD_NAME, POD_IP, NODE_IP (with bgp.nextHop nodeIP)`;
+environment: POD_NAME, POD_IP, NODE_IP (with bgp.nextHop nodeIP);
+  HEALTH_PORT: what the pod was made with, whatever the settings say later`;
 
 /** Throws a Problem that names the option or variable at fault. */
 export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
@@ -43,6 +47,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
     podName: env.POD_NAME,
     podIP,
     nodeIP: env.NODE_IP ?? '',
+    healthPort: readHealthPort(env.HEALTH_PORT),
     exabgp: options.exabgp ?? 'exabgp',
     socat: options.socat ?? '/usr/bin/socat',
     path: env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',

@@ -54,13 +54,13 @@ async function main(): Promise<void> {
     },
     log,
   );
-  health.follow(defaultHealthPort);
+  health.follow(config.healthPort ?? defaultHealthPort);
   setInterval(() => sidecar.tick(), tickMs);
   await watchSettings({
     file: config.settingsFile,
     identity: { podIP, nodeIP },
     onSettings(given) {
-      health.follow(given.settings.health.sidecarPort);
+      health.follow(config.healthPort ?? given.settings.health.sidecarPort);
       sidecar.onSettings(given);
     },
     onProblems: sidecar.onProblems,

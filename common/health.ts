@@ -53,6 +53,15 @@ export function createHealth(options: Omit<HealthOptions, 'port'>, log: Logger):
   };
 }
 
+/**
+ * HEALTH_PORT, which a pod is made with: its probes ask that port for its life, while settings reach it that are for
+ * those that replace it. undefined: it is not set, or no port, and the settings say.
+ */
+export function readHealthPort(text: string | undefined): number | undefined {
+  const port = Number(text);
+  return Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined;
+}
+
 /** For live(): a loop that stands still, or undefined. */
 export function whyStuck(stoodMs: number, longestMs: number): string | undefined {
   return stoodMs > longestMs ? `the loop has stood still for ${Math.round(stoodMs / 1000)} s` : undefined;

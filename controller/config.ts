@@ -2,8 +2,10 @@
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readHealthPort } from '../common/health.ts';
 import type { Environment } from '../common/kubernetes/access.ts';
 import { problems } from './errors.ts';
+import { readPodPrefixes } from './pod-prefixes.ts';
 
 export interface Config {
   readonly task: 'run' | 'check' | 'clear-status' | 'help';
@@ -17,6 +19,10 @@ export interface Config {
   readonly interface: string;
   readonly podName: string;
   readonly podIP: string;
+  /** that the pod was made with; undefined: those of the settings, whatever they are */
+  readonly podPrefixes: readonly string[] | undefined;
+  /** that the pod's probes ask; undefined: the one of the settings */
+  readonly healthPort: number | undefined;
   readonly leaseFile: string;
   readonly marksFile: string;
   readonly speakerStateFile: string;
@@ -35,6 +41,7 @@ export const usage = `usage: controller [options]
   --clear-status     take this release's addresses out of the Service's status.loadBalancer, and exit
   --help             this text
 environment: POD_NAME, POD_IP (not needed with --check, --clear-status);
+  VIP_PREFIXES, HEALTH_PORT: what the pod was made with, whatever the settings say later;
   KUBECONFIG, or in a pod its service account, with endpoints.source kubernetes`;
 
 /** Throws a Problem that names the option or variable at fault. */
@@ -55,6 +62,8 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
     interface: options.interface ?? 'eth0',
     podName: env.POD_NAME ?? 'check',
     podIP: isIPv4(podIP) ? podIP : '192.0.2.1',
+    podPrefixes: readPodPrefixes(env.VIP_PREFIXES),
+    healthPort: readHealthPort(env.HEALTH_PORT),
     leaseFile: join(shared, 'lease.json'),
     marksFile: join(shared, 'marks.json'),
     speakerStateFile: join(shared, 'bgp-state.json'),

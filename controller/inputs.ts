@@ -1,8 +1,10 @@
 /** watch: settings and templates, as the newest whole of both. */
 import type { Logger } from '../common/log.ts';
+import type { Settings } from '../common/settings.ts';
 import type { Config } from './config.ts';
 import type { Configuration } from './configuration.ts';
 import { compileTemplates } from './core/render.ts';
+import { withPodPrefixes } from './pod-prefixes.ts';
 import { createTeller } from './report.ts';
 import { templateSources } from './templates.ts';
 import { createSettingsSource, type WatchedSettings } from './watch/settings.ts';
@@ -18,10 +20,25 @@ export async function watchInputs(
 ): Promise<Inputs> {
   const tell = createTeller((text) => log.error('settings', {}, text));
 
-  const onChange = ({ settings, templates: texts }: WatchedSettings) => {
+  let toldPrefixes = '';
+  const tellPrefixes = ({ vip }: Settings) => {
+    const own = config.podPrefixes?.join(', ') ?? '';
+    const asked = vip.prefixes.join(', ');
+    if (toldPrefixes !== asked)
+      log.info(
+        'settings',
+        { prefixes: config.podPrefixes },
+        `vip.prefixes of the settings are ${asked}: this LB pod goes on with ${own}, which the node router knows it by, and the pod that replaces it has the others`,
+      );
+    toldPrefixes = asked;
+  };
+
+  const onChange = ({ settings: read, templates: texts }: WatchedSettings) => {
     try {
       const templates = compileTemplates(templateSources(texts, config.templatesDirectory));
       tell([]);
+      const settings = withPodPrefixes(read, config.podPrefixes);
+      if (settings !== read) tellPrefixes(read);
       onConfiguration({ settings, templates });
     } catch (problem) {
       tell([(problem as Error).message]);

@@ -95,9 +95,9 @@ async function run(config: Config): Promise<number> {
     },
     log,
   );
-  health.follow(defaultHealthPort);
+  health.follow(config.healthPort ?? defaultHealthPort);
   const inputs = await watchInputs(config, log, (configuration) => {
-    health.follow(configuration.settings.health.controllerPort);
+    health.follow(config.healthPort ?? configuration.settings.health.controllerPort);
     reconciler.offerConfiguration(configuration);
     loop.trigger();
   });

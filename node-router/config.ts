@@ -1,6 +1,7 @@
 /** The only reader of the command line and the environment in the node router. */
 import { isIPv4 } from 'node:net';
 import { parseArgs } from 'node:util';
+import { readHealthPort } from '../common/health.ts';
 import { problems } from './errors.ts';
 
 export interface Config {
@@ -16,6 +17,8 @@ export interface Config {
   readonly daemonSet: string;
   readonly nodeName: string;
   readonly nodeIP: string;
+  /** that the pod's probes ask; undefined: the one of the settings */
+  readonly healthPort: number | undefined;
 }
 
 export const usage = `usage: node-router [options]
@@ -25,7 +28,8 @@ export const usage = `usage: node-router [options]
   --stay            with --remove-routes: stay until stopped, ready when the routes are gone
   --remove-routes-of NAMESPACE/DAEMONSET
                     restart the node routers of this DaemonSet with --remove-routes --stay, wait for all, and exit
-environment: NODE_NAME, NODE_IP (not needed with --remove-routes alone, nor with --remove-routes-of)`;
+environment: NODE_NAME, NODE_IP (not needed with --remove-routes alone, nor with --remove-routes-of);
+  HEALTH_PORT: what the pod was made with, whatever the settings say later`;
 
 /** Throws a Problem that names the option or variable at fault. */
 export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
@@ -40,7 +44,8 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
   const settingsFile = options.settings ?? '/etc/portable-lb/node-router.yaml';
   const sysctlDirectory = options.sysctls ?? '/proc/sys';
   const daemonSet = options['remove-routes-of'] ?? '';
-  return { task, settingsFile, sysctlDirectory, daemonSet, nodeName, nodeIP };
+  const healthPort = readHealthPort(env.HEALTH_PORT);
+  return { task, settingsFile, sysctlDirectory, daemonSet, nodeName, nodeIP, healthPort };
 }
 
 function taskOf(options: ReturnType<typeof parse>): Config['task'] {

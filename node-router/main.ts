@@ -97,7 +97,7 @@ async function run(config: Config, netlink: Rtnetlink): Promise<number> {
     openApi,
     onApi: podEvents.use,
     onSettings(settings) {
-      health.follow(settings.health.port);
+      health.follow(config.healthPort ?? settings.health.port);
       reconciler.offerSettings(settings);
       loop.trigger();
     },

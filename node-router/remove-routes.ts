@@ -50,7 +50,7 @@ export async function stayRemoved(config: Config, netlink: Rtnetlink, log: Logge
     log,
   );
   const settings = await followSettings(config.settingsFile, parseSettings, {
-    onSettings: (read) => health.follow(read.health.port),
+    onSettings: (read) => health.follow(config.healthPort ?? read.health.port),
     onRefused: (problems) => problems.map(({ code, message }) => log.error('settings', { code }, message)),
   });
   let retry: NodeJS.Timeout | undefined;

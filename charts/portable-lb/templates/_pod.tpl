@@ -102,6 +102,9 @@ args: [--interface, {{ quote .Values.controller.interface }}]
 {{- end }}
 env:
   {{- include "portable-lb.identity" (list "POD_NAME=metadata.name" "POD_IP=status.podIP" "POD_NAMESPACE=metadata.namespace" "POD_UID=metadata.uid" "NODE_NAME=spec.nodeName") | trim | nindent 2 }}
+  # what the pod was made with: settings reach it that are for those that replace it
+  - { name: VIP_PREFIXES, value: {{ join "," .Values.vip.prefixes | quote }} }
+  - { name: HEALTH_PORT, value: {{ int .Values.health.controllerPort | quote }} }
   {{- with .Values.controller.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -139,6 +142,7 @@ image: {{ include "portable-lb.image" (dict "root" . "image" .Values.images.bgpS
 imagePullPolicy: {{ .Values.images.pullPolicy }}
 env:
   {{- include "portable-lb.identity" (list "POD_NAME=metadata.name" "POD_IP=status.podIP" "NODE_NAME=spec.nodeName" "NODE_IP=status.hostIP") | trim | nindent 2 }}
+  - { name: HEALTH_PORT, value: {{ int .Values.health.sidecarPort | quote }} }
   {{- with .Values.bgpSidecar.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

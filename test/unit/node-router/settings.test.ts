@@ -84,7 +84,13 @@ describe('node router: command line and environment', () => {
       daemonSet: '',
       nodeName: 'node-1',
       nodeIP: '192.0.2.11',
+      healthPort: undefined,
     });
+  });
+
+  it('has the port of its probes from the pod', () => {
+    expect(readConfig([], { ...env, HEALTH_PORT: '9442' }).healthPort).to.equal(9442);
+    expect(readConfig([], { ...env, HEALTH_PORT: 'x' }).healthPort).to.equal(undefined);
   });
 
   it('needs no identity to remove its routes', () => {
