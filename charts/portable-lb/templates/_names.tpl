@@ -23,6 +23,12 @@
 {{- .Values.service.namespace | default .Release.Namespace }}
 {{- end }}
 
+{{/* Of the Role beside the Service: releases of one name in several namespaces may serve Services of one. */}}
+{{- define "portable-lb.roleName" -}}
+{{- include "portable-lb.fullname" . }}
+{{- if ne (include "portable-lb.serviceNamespace" .) .Release.Namespace }}.{{ .Release.Namespace }}{{ end }}
+{{- end }}
+
 {{/* The Service in words, for people. */}}
 {{- define "portable-lb.serviceWords" -}}
 {{- $namespace := include "portable-lb.serviceNamespace" . }}
