@@ -55,6 +55,18 @@
 {{- $faults = append $faults (printf "vip.prefixes: %s has host bits: its address is not the first of the prefix" $prefix) }}
 {{- end }}
 {{- end }}
+{{- range $i, $prefix := $prefixes }}
+{{- range $other := slice $prefixes 0 $i }}
+{{- if include "portable-lb.overlap" (list $prefix $other) }}
+{{- $faults = append $faults (printf "vip.prefixes: %s overlaps %s: leave out the narrower one" $prefix $other) }}
+{{- end }}
+{{- end }}
+{{- range $kept, $why := dict "0.0.0.0/8" "this network" "127.0.0.0/8" "loopback" "169.254.0.0/16" "link-local" "224.0.0.0/3" "multicast and reserved" }}
+{{- if include "portable-lb.overlap" (list $prefix $kept) }}
+{{- $faults = append $faults (printf "vip.prefixes: %s overlaps %s (%s), which no client can reach" $prefix $kept $why) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- range $address := .Values.vip.addresses }}
 {{- $within := "" }}
 {{- range $prefix := $prefixes }}
@@ -80,8 +92,25 @@
 {{- if eq (empty $peer.host) (empty $peer.address) }}
 {{- $faults = append $faults (printf "bgp.peers[%d]: has %s: set exactly one of host (a DNS name) and address (IPv4)" $i (ternary "neither host nor address" "both host and address" (empty $peer.host))) }}
 {{- end }}
+{{- range $other := slice $.Values.bgp.peers 0 $i }}
+{{- if eq ($peer.address | default (trimSuffix "." ($peer.host | default ""))) ($other.address | default (trimSuffix "." ($other.host | default ""))) }}
+{{- $faults = append $faults (printf "bgp.peers[%d]: %s is there a second time: a peer is known by its address or name, whatever the port" $i ($peer.address | default $peer.host)) }}
+{{- end }}
+{{- end }}
+{{- range $prefix := $.Values.vip.prefixes }}
+{{- if and $peer.address (include "portable-lb.isWithin" (dict "address" $peer.address "prefix" $prefix)) }}
+{{- $faults = append $faults (printf "bgp.peers[%d].address: %s is within the VIP prefix %s, which is local to each LB pod" $i $peer.address $prefix) }}
+{{- end }}
+{{- end }}
 {{- if and $peer.peerAS $.Values.bgp.localAS (ne (int64 $peer.peerAS) (int64 $.Values.bgp.localAS)) }}
 {{- $faults = append $faults (printf "bgp.peers[%d].peerAS: is %d, another AS than localAS %d: such sessions (eBGP) are not served yet" $i (int64 $peer.peerAS) (int64 $.Values.bgp.localAS)) }}
+{{- end }}
+{{- end }}
+{{- if not (has .Values.bgp.nextHop (list "nodeIP" "podIP")) }}
+{{- range $prefix := .Values.vip.prefixes }}
+{{- if include "portable-lb.isWithin" (dict "address" $.Values.bgp.nextHop "prefix" $prefix) }}
+{{- $faults = append $faults (printf "bgp.nextHop: %s is within the VIP prefix %s, which is local to each LB pod" $.Values.bgp.nextHop $prefix) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- else }}

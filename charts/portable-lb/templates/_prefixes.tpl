@@ -19,6 +19,13 @@
 {{- if and (ge $address $first) (lt $address (add $first $size)) }}true{{ end }}
 {{- end }}
 
+{{/* Something when one of two prefixes is within the other: (list … …) */}}
+{{- define "portable-lb.overlap" -}}
+{{- $one := splitList "/" (first .) | first }}
+{{- $other := splitList "/" (last .) | first }}
+{{- include "portable-lb.isWithin" (dict "address" $one "prefix" (last .)) }}{{ include "portable-lb.isWithin" (dict "address" $other "prefix" (first .)) }}
+{{- end }}
+
 {{/* The first usable address: the second of a prefix, of /31 and /32 the first. */}}
 {{- define "portable-lb.firstAddress" -}}
 {{- $parts := splitList "/" . }}
