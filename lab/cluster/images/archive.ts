@@ -13,19 +13,21 @@ export interface ImageConfig {
 }
 
 /**
- * A folder as an image of one layer, in the format of `docker save`, which needs no engine to write
+ * A folder as an image of one layer, whose files are all the owner's (root's by default), in the format of `docker save`, which needs no engine to write
  * (https://github.com/moby/docker-image-spec/blob/main/v1.2.md).
  */
 export async function writeArchive(
   tools: StepTools,
-  image: { name: string; root: string; config: ImageConfig },
+  image: { name: string; root: string; config: ImageConfig; owner?: number },
   target: string,
 ): Promise<void> {
   const work = `${target}.work`;
   mkdirSync(work, { recursive: true });
   const layer = join(work, 'layer.tar');
-  const reproducible = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-  await tools.command(['tar', ...reproducible, '-C', image.root, '-cf', layer, '.']);
+  const reproducible = ['--sort=name', '--mtime=@0', '--numeric-owner'];
+  const ownedBy = (id: number) => [`--owner=${id}`, `--group=${id}`];
+  const owned = ownedBy(image.owner ?? 0);
+  await tools.command(['tar', ...reproducible, ...owned, '-C', image.root, '-cf', layer, '.']);
   const config = JSON.stringify({
     architecture: 'amd64',
     os: 'linux',
@@ -41,6 +43,7 @@ export async function writeArchive(
   await tools.command([
     'tar',
     ...reproducible,
+    ...ownedBy(0),
     '-C',
     work,
     '-cf',

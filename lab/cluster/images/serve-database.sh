@@ -1,16 +1,13 @@
 #!/bin/sh
-# serve-database redis | postgres: without a password, empty at every start, in memory as far as they can.
+# serve-database redis | postgres: without a password, empty in every pod, in memory as far as they can.
 set -eu
 case ${1:-} in
 redis)
   exec redis-server --bind 0.0.0.0 --protected-mode no --save '' --appendonly no --dir /tmp
   ;;
 postgres)
-  # PostgreSQL takes only a folder of its own, and an image's files are root's.
-  cp -r /usr/share/postgres-data /tmp/postgres
-  chmod -R go= /tmp/postgres
   # By psql, a server pod says who it is: select current_setting('cluster_name').
-  exec postgres -D /tmp/postgres -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off -c jit=off \
+  exec postgres -D /usr/share/postgres-data -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off -c jit=off \
     -c timezone=GMT -c log_timezone=GMT -c shared_buffers=16MB -c cluster_name="$HOSTNAME"
   ;;
 *)
