@@ -27,7 +27,7 @@ portable-lb:{{ .Release.Namespace }}:{{ include "node-router.fullname" . }}
 {{- define "node-router.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/name: {{ include "node-router.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ quote .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
@@ -38,13 +38,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Of the DaemonSet's pods only: the pod of the hook has another component. */}}
 {{- define "node-router.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "node-router.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ quote .Release.Name }}
 app.kubernetes.io/component: node-router
 {{- end }}
 
 {{- define "node-router.image" -}}
 {{- $image := .Values.images.nodeRouter }}
-{{- $name := ternary (printf "%s/%s" .Values.images.registry $image.name) $image.name (ne .Values.images.registry "") }}
+{{- $name := ternary (printf "%s/%s" (trimSuffix "/" .Values.images.registry) $image.name) $image.name (ne .Values.images.registry "") }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}
 {{- else }}{{ $name }}:{{ $image.tag | default .Chart.AppVersion }}
 {{- end }}
@@ -73,7 +73,7 @@ projected:
 {{- define "node-router.hookMetadata" }}
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ quote .root.Release.Namespace }}
   labels:
     {{- include "node-router.labels" .root | nindent 4 }}
     app.kubernetes.io/component: remove-routes

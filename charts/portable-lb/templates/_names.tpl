@@ -66,7 +66,7 @@ app.kubernetes.io/component: lb
 {{/* (dict "root" $ "image" .Values.images.controller) */}}
 {{- define "portable-lb.image" -}}
 {{- $images := .root.Values.images }}
-{{- $name := ternary (printf "%s/%s" $images.registry .image.name) .image.name (ne $images.registry "") }}
+{{- $name := ternary (printf "%s/%s" (trimSuffix "/" $images.registry) .image.name) .image.name (ne $images.registry "") }}
 {{- if .image.digest }}{{ $name }}@{{ .image.digest }}
 {{- else }}{{ $name }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}

@@ -43,7 +43,7 @@ app.kubernetes.io/component: portable-lb-route-reflector
 
 {{- define "route-reflector.image" -}}
 {{- $image := .Values.images.routeReflector }}
-{{- $name := ternary (printf "%s/%s" .Values.images.registry $image.name) $image.name (ne .Values.images.registry "") }}
+{{- $name := ternary (printf "%s/%s" (trimSuffix "/" .Values.images.registry) $image.name) $image.name (ne .Values.images.registry "") }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}
 {{- else }}{{ $name }}:{{ $image.tag | default .Chart.AppVersion }}
 {{- end }}
