@@ -3,7 +3,7 @@
  * node sends packets for any other prefix back to the router. Settings reach pods that are about to be replaced too, so
  * these go on with their own prefixes, and the others come with the pods that follow.
  */
-import { contains, firstUsable, type Prefix, parsePrefix } from '../common/cidr.ts';
+import { contains, type Prefix, parsePrefix } from '../common/cidr.ts';
 import type { Settings } from '../common/settings.ts';
 
 /** `own`: undefined where nobody says (outside of a cluster): then the settings do. */
@@ -11,10 +11,10 @@ export function withPodPrefixes(settings: Settings, own: readonly string[] | und
   if (own === undefined || same(own, settings.vip.prefixes)) return settings;
   const prefixes = own.map(parsePrefix).filter((each): each is Prefix => typeof each !== 'string');
   if (prefixes.length < own.length) return settings;
-  const addresses = prefixes.flatMap((prefix) => {
-    const named = settings.vip.addresses.filter((address) => contains(prefix, address));
-    return named.length > 0 ? named : [firstUsable(prefix)];
-  });
+  // of a prefix that leaves none: it is served to its end, and the status names it no more
+  const addresses = settings.vip.addresses.filter((address) =>
+    prefixes.some((each) => contains(each, address)),
+  );
   return { ...settings, vip: { ...settings.vip, prefixes: prefixes.map(({ text }) => text), addresses } };
 }
 

@@ -11,9 +11,10 @@ function settings(vip: string): Settings {
 describe('the VIP prefixes of a pod', () => {
   it('are those that it was made with, whatever the settings of those that replace it say', () => {
     const next = settings('{ prefixes: [198.51.100.0/28], unmatched: drop }');
+    // the status names its address no more
     expect(withPodPrefixes(next, ['203.0.113.0/28']).vip).to.deep.equal({
       prefixes: ['203.0.113.0/28'],
-      addresses: ['203.0.113.1'],
+      addresses: [],
       unmatched: 'drop',
     });
     const wider = settings('{ prefixes: [203.0.113.0/28, 198.51.100.7/32], addresses: [203.0.113.5] }');
