@@ -66,7 +66,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Endpoi
 
     const follow: Follow = (resource, query, onObjects) => {
       const subject = `${resource} ${JSON.stringify(query)}`;
-      return followCollection({
+      const followed = followCollection({
         client,
         path: `${groups[resource]}/namespaces/${selection.namespace}/${resource}`,
         query,
@@ -75,6 +75,20 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Endpoi
         nowMs,
         ...(timing ? { timing } : {}),
       });
+      return {
+        get confirmedAtMs() {
+          return followed.confirmedAtMs;
+        },
+        get listedAtMs() {
+          return followed.listedAtMs;
+        },
+        refresh: () => followed.refresh(),
+        async stop() {
+          await followed.stop();
+          // what failed of a Service that is not the one any more is no failure of the one that is
+          if (!stopping.signal.aborted) failing(subject, undefined);
+        },
+      };
     };
 
     const give = () => {

@@ -263,6 +263,21 @@ describe('endpoints from the Kubernetes API', () => {
       expect(server.seen[0]?.query.get('fieldSelector')).to.equal('spec.type=LoadBalancer');
     });
 
+    it('forgets what failed of a Service that is not the one any more', async () => {
+      putService('a', loadBalancer('x'));
+      server.fault = ({ query }) =>
+        query.get('labelSelector') === 'kubernetes.io/service-name=a' ? { status: 503 } : undefined;
+      await follow({ loadBalancerClass: 'x' });
+      await until(() => failures.length === 1);
+      server.remove(services, 'a');
+      putSlice('b-1', ['10.42.1.2'], putService('b', loadBalancer('x')), 'b');
+      await untilAddresses('10.42.1.2');
+      await until(
+        () => recoveries === 1,
+        () => failures,
+      );
+    });
+
     it('serves the older one, refuses the second by name, and stays with what it served', async () => {
       const uid = putService('b', loadBalancer('x'), { creationTimestamp: '2026-01-01T00:00:00Z' });
       putService('a', loadBalancer('x'), { creationTimestamp: '2026-01-02T00:00:00Z', uid: 'uid-a' });
