@@ -4,7 +4,7 @@ import type { Pod } from '../../../lab/cluster/cluster.ts';
 import { waitFor } from '../../../lab/wait.ts';
 import { logLines } from '../log-lines.ts';
 import { testNamespace } from '../site.ts';
-import { describeFailed, name, openVictim, prefix, serverReplicas, type Victim } from './victim.ts';
+import { describeFailed, name, openVictim, prefix, serverReplicas, url, type Victim } from './victim.ts';
 
 const patientMs = 240_000;
 const awayMs = 120_000;
@@ -107,12 +107,18 @@ describe('a control plane that fails @alone', function () {
     const snapshot = await victim.cluster.saveSnapshot('before');
     await victim.site.scale(name, serverReplicas + 2);
     await untilRulesFollow(await serverPods(serverReplicas + 2));
+    let followedAtMs = 0;
     const traffic = await victim.underLoad(async () => {
       await victim.cluster.restoreSnapshot(snapshot);
       await victim.cluster.waitForNodes(patientMs);
       await untilRulesFollow(await serverPods());
+      followedAtMs = performance.now();
+      const { failed } = await victim.cluster.client.requests({ urls: [url], count: 100 });
+      expect(failed).to.deep.equal([]);
     });
-    expect(traffic.strays, describeFailed(traffic)).to.deep.equal([]);
+    // The kubelets end pods that the API no longer knows, at once: what these two of five were answering is lost.
+    expect(traffic.strays.length, describeFailed(traffic)).to.be.at.most(10);
+    for (const { startedAtMs } of traffic.strays) expect(startedAtMs).to.be.below(followedAtMs);
     await victim.pods(patientMs);
   });
 
