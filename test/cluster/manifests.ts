@@ -1,5 +1,11 @@
 import { serverImage } from '../../lab/cluster/images/lab-images.ts';
 
+/** Quick to say that a pod is ready; a machine that is shared by many must not look like a pod that is not. */
+export const patientProbe = { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 10 };
+
+/** Without a request a pod gets next to nothing of a node's one processor when LB pods, which have theirs, want it. */
+export const serverResources = { requests: { cpu: '100m' } };
+
 /** The lab's nginx as a Deployment spread over the nodes, and its Service: port 80 to 8080 of the pods. */
 export function servers(options: {
   namespace: string;
