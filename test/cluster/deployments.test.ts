@@ -7,7 +7,7 @@ import { type Database, database, postgres, redis } from './deployments/database
 import { dnsServers, healthCheckHex, records } from './deployments/dns.ts';
 import type { DnsPlan, DnsResult } from './deployments/dns-client.ts';
 import { healthPath, ingress, ingressController } from './deployments/ingress.ts';
-import { servers } from './manifests.ts';
+import { patientProbe, servers } from './manifests.ts';
 import { testNamespace as namespace, openSite, patientMs, type Site } from './site.ts';
 
 const loadBalancerClass = 'portable-lb.io/ingress';
@@ -56,7 +56,9 @@ const manifests = [
     ...{ name: 'ingress', namespace, replicas: controllerReplicas },
     ...{ loadBalancerClass, ingressClass },
   }),
-  ...Object.values(hosts).flatMap((name) => servers({ namespace, name, replicas: 1, leaveSeconds: 2 })),
+  ...Object.values(hosts).flatMap((name) =>
+    servers({ namespace, name, replicas: 2, leaveSeconds: 2, probe: patientProbe }),
+  ),
   ingress(namespace, ingressClass, hosts),
 ];
 
@@ -85,8 +87,8 @@ describe('deployments in the cluster', function () {
     redis: 1,
     dns: dnsReplicas,
     ingress: controllerReplicas,
-    catalog: 1,
-    news: 1,
+    catalog: 2,
+    news: 2,
   };
   after(async () => {
     const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests });
@@ -140,7 +142,7 @@ describe('deployments in the cluster', function () {
       const [kept, fresh] = await Promise.all([
         pgbench('--no-vacuum', '--client=4', '--transactions=100'),
         pgbench('--no-vacuum', '--client=2', '--transactions=25', '--connect'),
-        site.scale('news', 3).then(() => podsOf('news', 3)),
+        site.scale('news', 4).then(() => podsOf('news', 4)),
       ]);
       tell(this.test, `${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
       expect(kept)

@@ -14,15 +14,17 @@ export function servers(options: {
   service?: object;
   /** For which a leaving server goes on as before, so that whoever sends it requests has time to learn of it. */
   leaveSeconds?: number;
+  /** Over the readiness probe's own figures, such as patientProbe. */
+  probe?: object;
 }): object[] {
-  const { namespace, name, replicas, service = {}, leaveSeconds = 0 } = options;
+  const { namespace, name, replicas, service = {}, leaveSeconds = 0, probe = {} } = options;
   const labels = { app: name };
   const metadata = { name, namespace, labels };
   const container = {
     name: 'server',
     image: serverImage,
     ports: [{ name: 'http', containerPort: 8080 }],
-    readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
+    readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1, ...probe },
     ...(leaveSeconds > 0 && { lifecycle: { preStop: { sleep: { seconds: leaveSeconds } } } }),
   };
   const spread = {
