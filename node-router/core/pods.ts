@@ -8,6 +8,8 @@ import { describePod, type LbPod, type Note, type PodRef, type PodState } from '
 
 export const prefixesAnnotation = 'portable-lb/vip-prefixes';
 export const serviceLabel = 'portable-lb/service';
+/** Of a Service that is not in the LB pod's own namespace. */
+export const serviceNamespaceAnnotation = 'portable-lb/service-namespace';
 /** Annotations may hold 256 KiB, whoever writes them: neither the node's routes nor its log are theirs to fill. */
 const mostPrefixes = 64;
 const longestShown = 60;
@@ -55,7 +57,7 @@ function readPod(pod: V1Pod, scope: Scope, notes: Note[]): LbPod | undefined {
   }
   const prefixes = takePrefixes(asked, address, scope, (what) => note('PREFIX_REFUSED', what));
   if (prefixes.length === 0) return undefined;
-  const owner = `${namespace}/${ownerOf(pod)}`;
+  const owner = [namespace, ...ownerOf(pod)].join('/');
   return { ref, owner, address, state: stateOf(pod), createdAtMs: createdAtMs(pod), prefixes };
 }
 
@@ -130,11 +132,14 @@ function stateOf(pod: V1Pod): PodState {
   return ready?.status === 'True' ? 'ready' : 'starting';
 }
 
-/** LB pods that do not say whose they are count as one service of their namespace. */
-function ownerOf(pod: V1Pod): string {
-  return (
-    pod.metadata?.labels?.[serviceLabel] ?? pod.metadata?.annotations?.[serviceLabel] ?? '(no service label)'
-  );
+/**
+ * LB pods that do not say whose they are count as one service of their namespace. That stands before it in any case:
+ * what a pod says of itself makes it nobody's in another namespace.
+ */
+function ownerOf({ metadata }: V1Pod): string[] {
+  const service = metadata?.labels?.[serviceLabel] ?? metadata?.annotations?.[serviceLabel];
+  const elsewhere = metadata?.annotations?.[serviceNamespaceAnnotation];
+  return [...(elsewhere === undefined ? [] : [elsewhere]), service ?? '(no service label)'];
 }
 
 function createdAtMs(pod: V1Pod): number {

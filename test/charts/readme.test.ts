@@ -41,7 +41,10 @@ describe('README.md', () => {
 
   it('installs a node router with the prefixes that it says', () => {
     const allowed = /--set '(allowedPrefixes=[^']+)'/.exec(page)?.[1] ?? '';
-    expect(notesOf('node-router', '--set', allowed)).to.include('203.0.113.0/24');
+    const notes = notesOf('node-router', '--set', allowed);
+    expect(notes)
+      .to.include('203.0.113.0/24')
+      .and.to.match(/\bweb\b/);
   });
 
   it('shows the router configuration that the chart route-reflector gives out', () => {

@@ -27,6 +27,16 @@ describe('node router: which pods a route may lead to', () => {
     ]);
   });
 
+  it('tells Services of one name in other namespaces apart, within the namespace of their LB pods', () => {
+    const lbPod = (elsewhere: string) => {
+      const pod = podOf({ service: 'web' });
+      Object.assign(pod.metadata?.annotations ?? {}, { 'portable-lb/service-namespace': elsewhere });
+      return pod;
+    };
+    const { pods } = readPods([lbPod('shop'), lbPod('bank')], scope);
+    expect(pods.map(({ owner }) => owner)).to.deep.equal(['default/shop/web', 'default/bank/web']);
+  });
+
   it('leaves pods of other nodes, takes those that name none', () => {
     expect(read({ nodeName: 'node-2' }).pods).to.deep.equal([]);
     expect(read({ nodeName: undefined }).pods).to.have.length(1);
