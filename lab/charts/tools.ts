@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { goBuildStep, programFolder } from '../cluster/tools/go-build.ts';
-import { helmPrograms } from '../cluster/tools/programs.ts';
+import { helm3Programs, helmPrograms } from '../cluster/tools/programs.ts';
 import { checkout } from '../kernel/places.ts';
 import { readCacheDir } from '../setup/config.ts';
 import { createRunner } from '../setup/runner.ts';
@@ -23,11 +23,15 @@ export interface Output {
 /** Makes what is missing. Throws SetUpFailure. */
 export async function prepareChartTools(): Promise<void> {
   const runner = createRunner(cacheDir, (text) => void process.stdout.write(text));
-  await runner.run([goBuildStep(cacheDir, helmPrograms), schemasStep(cacheDir)]);
+  await runner.run([
+    goBuildStep(cacheDir, helmPrograms),
+    goBuildStep(cacheDir, helm3Programs),
+    schemasStep(cacheDir),
+  ]);
 }
 
 export function runTool(
-  name: 'helm' | 'helm-unittest' | 'helm-docs' | 'kubeconform',
+  name: 'helm' | 'helm3' | 'helm-unittest' | 'helm-docs' | 'kubeconform',
   args: string[],
   stdin = '',
 ) {

@@ -32,8 +32,9 @@ export interface Cluster {
   kubectl(args: string[], options?: CommandOptions): Promise<string>;
   /** `kubectl apply -f -` of one object, several, or YAML. */
   apply(manifest: string | object | object[]): Promise<void>;
-  /** The real helm. */
+  /** The real helm, version 4. */
   helm(args: string[], options?: CommandOptions): Promise<string>;
+  helm3(args: string[], options?: CommandOptions): Promise<string>;
   /** An object, undefined when it is not there: `get('pods', 'web-1', 'lb-test')`. */
   get<T = KubernetesObject>(resource: string, name: string, namespace?: string): Promise<T | undefined>;
   /** Objects of a kind, by label selector. */

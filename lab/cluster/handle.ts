@@ -71,6 +71,10 @@ export class Handle implements Cluster {
     return this.#tool('helm', args, { timeoutMs: 180_000, ...options });
   }
 
+  helm3(args: string[], options: CommandOptions = {}): Promise<string> {
+    return this.#tool('helm3', args, { timeoutMs: 180_000, ...options });
+  }
+
   #tool(name: string, args: string[], options: CommandOptions): Promise<string> {
     const env = { KUBECONFIG: this.kubeconfig };
     return run([join(this.#parts.bin, name), ...args], { timeoutMs: waitMs, ...options, env });

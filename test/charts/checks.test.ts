@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { loadAll } from 'js-yaml';
 import {
   chartFolders,
   prepareChartTools,
@@ -30,6 +31,25 @@ for (const chart of chartFolders()) {
         const { code, all } = runTool('helm', ['lint', '--strict', chart, '--values', values]);
         expect(code, all).to.equal(0);
         expect(all).not.to.match(/stop the release|\[WARNING\]|\[ERROR\]/);
+      });
+
+      it(`is the same to helm 3 with ${values}`, () => {
+        const lint = runTool('helm3', ['lint', '--strict', chart, '--values', values]);
+        expect(lint.code, lint.all).to.equal(0);
+        const [three, four] = (['helm3', 'helm'] as const).map((helm) => {
+          const { code, text, all } = runTool(helm, [
+            'template',
+            'web',
+            chart,
+            '-n',
+            'lb',
+            '--values',
+            values,
+          ]);
+          expect(code, all).to.equal(0);
+          return loadAll(text);
+        });
+        expect(three).to.deep.equal(four);
       });
 
       it(`gives objects of this Kubernetes with ${values}`, () => {

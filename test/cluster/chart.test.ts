@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { Cluster, Pod } from '../../lab/cluster/cluster.ts';
 import { waitFor } from '../../lab/wait.ts';
-import { testNamespace as namespace, openSite, type Site } from './site.ts';
+import { type LbRelease, testNamespace as namespace, openSite, type Site } from './site.ts';
 
 const prefix = '203.0.113.64/28';
 const otherPrefix = '203.0.113.80/28';
@@ -101,6 +101,19 @@ describe('the chart portable-lb in the cluster', () => {
     });
     expect(await leftOf('two')).to.deep.equal([]);
     expect((await site.untilAnswered('http://203.0.113.65/')).server).to.match(new RegExp(`^${service}`));
+  });
+
+  it('is installed, changed, tested and uninstalled by helm 3 too', async () => {
+    const release: LbRelease = { name: 'two', service, prefixes: [otherPrefix], replicas: 1, helm: 'helm3' };
+    await site.installLb(release);
+    await site.lbPods('two', 1, slowMs);
+    await site.installLb({ ...release, values: { scheduler: 'rr' } });
+    await site.untilAnswered('http://203.0.113.81/', slowMs);
+    const said = await cluster.helm3(['test', 'two', '-n', namespace, '--timeout', '150s']);
+    expect(said).to.match(/Phase:\s+Succeeded/);
+    await cluster.helm3(['uninstall', 'two', '-n', namespace]);
+    await site.lbPods('two', 0, slowMs);
+    expect(await leftOf('two')).to.deep.equal([]);
   });
 
   it('has its sysctls set by the pod itself, where the kubelet allows that', async () => {

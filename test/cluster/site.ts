@@ -25,6 +25,8 @@ export interface LbRelease {
   prefixes: string[];
   replicas?: number;
   namespace?: string;
+  /** Default: version 4. */
+  helm?: 'helm' | 'helm3';
   /** Over those of the tests, which shorten what takes time. */
   values?: Record<string, unknown>;
 }
@@ -133,9 +135,10 @@ function helmInstall(
   namespace: string,
   values: object,
   args: string[],
+  helm: 'helm' | 'helm3' = 'helm',
 ): Promise<string> {
   const command = ['upgrade', '--install', name, chart(chartName), '-n', namespace, '-f', '-', ...args];
-  return cluster.helm(command, { input: JSON.stringify(values), timeoutMs: patientMs });
+  return cluster[helm](command, { input: JSON.stringify(values), timeoutMs: patientMs });
 }
 
 function createSite(cluster: Cluster): Site {
@@ -145,7 +148,10 @@ function createSite(cluster: Cluster): Site {
   return {
     cluster,
 
-    installLb({ name, service, prefixes, replicas, namespace: place = namespace, values = {} }, ...args) {
+    installLb(
+      { name, service, prefixes, replicas, namespace: place = namespace, helm, values = {} },
+      ...args
+    ) {
       const given = {
         service: typeof service === 'string' ? { name: service } : service,
         vip: { prefixes },
@@ -158,7 +164,7 @@ function createSite(cluster: Cluster): Site {
         // a machine that is shared by many must not look like a container that hangs
         probes: { readiness: { timeoutSeconds: 5 }, liveness: { timeoutSeconds: 10, failureThreshold: 30 } },
       };
-      return helmInstall(cluster, name, 'portable-lb', place, mergeValues(given, values), args);
+      return helmInstall(cluster, name, 'portable-lb', place, mergeValues(given, values), args, helm);
     },
 
     async uninstallLb(...names) {

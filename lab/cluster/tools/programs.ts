@@ -49,6 +49,33 @@ export const helmPrograms: GoPrograms = {
   programs: ['kubectl', 'helm', 'helm-unittest', 'kubeconform', 'helm-docs'],
 };
 
+const helm3Module = join(import.meta.dirname, 'helm3');
+const helm3Version = versionOf('helm.sh/helm/v3', helm3Module);
+
+/** As its Makefile has them: `helm template` takes them for the version of the cluster. */
+const helm3Flags = [
+  versionFlags,
+  `-X helm.sh/helm/v3/internal/version.version=${helm3Version}`,
+  ...['lint/rules', 'chartutil'].flatMap((name) => [
+    `-X helm.sh/helm/v3/pkg/${name}.k8sVersionMajor=${kubernetesVersion.slice(1).split('.')[0]}`,
+    `-X helm.sh/helm/v3/pkg/${name}.k8sVersionMinor=${kubernetesVersion.split('.')[1]}`,
+  ]),
+].join(' ');
+
+/** Charts have to work with both. Its versions of what both are made of are those of the others. */
+export const helm3Programs: GoPrograms = {
+  module: helm3Module,
+  title: `helm ${helm3Version}, built from its Go module, about 1 min`,
+  builds: [
+    {
+      packages: ['helm.sh/helm/v3/cmd/helm'],
+      output: 'helm3',
+      ldflags: helm3Flags,
+    },
+  ],
+  programs: ['helm3'],
+};
+
 export const kubernetesPrograms: GoPrograms = {
   module: kubernetesModule,
   title: `Kubernetes ${kubernetesVersion} and etcd, built from Go modules, about 5 min on two processors`,
@@ -116,6 +143,7 @@ export const skipperPrograms: GoPrograms = {
 /** In the order in which they are built. */
 export const allPrograms = [
   helmPrograms,
+  helm3Programs,
   kubernetesPrograms,
   containerdPrograms,
   corednsPrograms,
