@@ -18,6 +18,7 @@ export interface Selection {
   readonly files: readonly string[];
   readonly unit: 'wanted' | 'left out';
   readonly charts: 'wanted' | 'left out';
+  readonly images: 'wanted' | 'left out';
   readonly lab: 'wanted' | 'left out';
   readonly cluster: 'wanted' | 'left out';
   /** undefined: latest, and 6.1 for tests marked @both. */
@@ -40,13 +41,14 @@ export function planUnit({ files: all, unit, grep }: Selection): Job[] {
   return [{ name: 'unit', mochaArgs: [...named, ...pattern(grep)] }];
 }
 
-export function planCharts({ files: all, charts, grep }: Selection): Job[] {
-  if (charts === 'left out') return [];
-  const files = all.filter((file) => kindOf(file) === 'charts');
+/** On the machine too, each with a configuration of its own. */
+export function planOnMachine(kind: 'charts' | 'images', selection: Selection): Job[] {
+  if (selection[kind] === 'left out') return [];
+  const files = selection.files.filter((file) => kindOf(file) === kind);
   // A file that is named beside a configuration only adds to those of the configuration.
   const named = files.length > 0 ? ['--no-config', '--timeout', '120000', ...files] : [];
-  const config = files.length > 0 ? [] : ['--config', '.mocharc.charts.json'];
-  return [{ name: 'charts', mochaArgs: [...config, ...named, ...pattern(grep)] }];
+  const config = files.length > 0 ? [] : ['--config', `.mocharc.${kind}.json`];
+  return [{ name: kind, mochaArgs: [...config, ...named, ...pattern(selection.grep)] }];
 }
 
 export function planLab({ files, lab, kernel, grep }: Selection): Job[] {
@@ -87,9 +89,10 @@ export function planCluster({ files, cluster, grep }: Selection): ClusterPlan | 
 }
 
 /** By its folder; what is in none of these runs on the machine, as unit tests do. */
-export function kindOf(file: string): 'unit' | 'charts' | 'lab' | 'cluster' {
+export function kindOf(file: string): 'unit' | 'charts' | 'images' | 'lab' | 'cluster' {
   if (file.includes('test/lab')) return 'lab';
   if (file.includes('test/charts')) return 'charts';
+  if (file.includes('test/images')) return 'images';
   return file.includes('test/cluster') ? 'cluster' : 'unit';
 }
 

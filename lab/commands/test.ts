@@ -5,10 +5,10 @@ import { parseArgs } from 'node:util';
 import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import { makeRunDir } from './run-dir.ts';
 import type { Counts } from './test-counts.ts';
-import { kindOf, planCharts, planCluster, planLab, planUnit, type Selection } from './test-plan.ts';
+import { kindOf, planCluster, planLab, planOnMachine, planUnit, type Selection } from './test-plan.ts';
 import { runInCluster, runJobs, runUnit } from './test-runs.ts';
 
-export const testUsage = `test [--unit-only | --charts-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
+export const testUsage = `test [--unit-only | --charts-only | --images-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
 /** The last line is the sum. Gives the exit code. */
 export async function runTests(args: string[]): Promise<number> {
@@ -19,13 +19,14 @@ export async function runTests(args: string[]): Promise<number> {
     console.log('\nunit tests');
     results.push(await runUnit(job, runDir));
   }
-  for (const job of planCharts(selection)) {
-    if (results.some(({ interrupted }) => interrupted)) break;
-    console.log('\ncharts');
-    const directory = join(runDir, 'charts');
-    mkdirSync(directory);
-    results.push(await runUnit(job, directory));
-  }
+  for (const kind of ['charts', 'images'] as const)
+    for (const job of planOnMachine(kind, selection)) {
+      if (results.some(({ interrupted }) => interrupted)) break;
+      console.log(`\n${kind}`);
+      const directory = join(runDir, kind);
+      mkdirSync(directory);
+      results.push(await runUnit(job, directory));
+    }
   const jobs = planLab(selection);
   if (jobs.length > 0 && !results.some(({ interrupted }) => interrupted)) {
     console.log(`\nlab tests, in ${jobs.length} parts`);
@@ -51,13 +52,14 @@ function select(args: string[]): Selection {
     options: {
       'unit-only': flag,
       'charts-only': flag,
+      'images-only': flag,
       'lab-only': flag,
       'cluster-only': flag,
       grep: text,
       kernel: text,
     },
   });
-  const kinds = ['unit', 'charts', 'lab', 'cluster'] as const;
+  const kinds = ['unit', 'charts', 'images', 'lab', 'cluster'] as const;
   const only = kinds.filter((kind) => values[`${kind}-only`]);
   const want = (kind: (typeof kinds)[number]) =>
     (only.length === 0 ? kinds : only).includes(kind) &&
@@ -68,6 +70,7 @@ function select(args: string[]): Selection {
     files,
     unit: want('unit'),
     charts: want('charts'),
+    images: want('images'),
     lab: want('lab'),
     cluster: want('cluster'),
     kernel:

@@ -9,6 +9,7 @@ export interface ImageFile {
   /** From the image's root, as `/usr/bin/ip`. */
   path: string;
   mode: number;
+  kind: 'file' | 'folder' | 'link';
   size: number;
 }
 
@@ -75,10 +76,9 @@ function list(root: string, folder = '/'): ImageFile[] {
   return readdirSync(join(root, folder)).flatMap((name) => {
     const path = join(folder, name);
     const found = lstatSync(join(root, path));
-    if (found.isSymbolicLink()) return [];
-    const size = found.isFile() ? found.size : 0;
-    const own = { path, mode: found.mode & 0o7777, size };
-    return found.isDirectory() ? [own, ...list(root, path)] : [own];
+    const kind = found.isSymbolicLink() ? 'link' : found.isDirectory() ? 'folder' : 'file';
+    const own = { path, kind, mode: found.mode & 0o7777, size: found.isFile() ? found.size : 0 } as const;
+    return kind === 'folder' ? [own, ...list(root, path)] : [own];
   });
 }
 
