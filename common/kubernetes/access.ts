@@ -1,16 +1,10 @@
 /** Where the API server is and how this program shows who it is. */
 import { readFile } from 'node:fs/promises';
-import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { describeSystemError } from '../files.ts';
 import { problems } from './errors.ts';
-
-export interface Access {
-  readonly server: URL;
-  /** Asked before each request: tokens and authorities are replaced in place while the program runs. */
-  options(): Promise<RequestOptions>;
-}
+import type { Access } from './kubeconfig.ts';
 
 export interface Environment {
   readonly [name: string]: string | undefined;

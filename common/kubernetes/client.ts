@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { reasonOf } from '../problem.ts';
-import { type Access, type Environment, openAccess } from './access.ts';
+import { type Environment, openAccess } from './access.ts';
 import { exchange } from './exchange.ts';
+import type { Access } from './kubeconfig.ts';
 
 export interface KubernetesRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

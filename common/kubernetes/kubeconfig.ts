@@ -2,8 +2,14 @@
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { reasonOf } from '../problem.ts';
-import type { Access } from './access.ts';
 import { problems } from './errors.ts';
+
+/** Where the server is, and how to be known there. */
+export interface Access {
+  readonly server: URL;
+  /** Asked before each request: tokens and authorities are replaced in place while the program runs. */
+  options(): Promise<RequestOptions>;
+}
 
 /** `paths`: the variable's value. The files are read once; tokens and certificates that they name, at each request. */
 export function openKubeconfig(paths: string): Access {

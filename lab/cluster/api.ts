@@ -5,7 +5,6 @@
  */
 import type { ClientRole, RouterRole } from '../api.ts';
 import type { ApiClient } from './api-client.ts';
-import type { Explanation } from './explain.ts';
 
 export interface Cluster {
   readonly runDir: string;
@@ -53,6 +52,13 @@ export interface Cluster {
   explain(): Promise<Explanation>;
   /** Ends what this process has opened, not a cluster that was up before. */
   close(): Promise<void>;
+}
+
+export interface Explanation {
+  /** A screen of it: nodes that are down, pods that are not well, the last Warnings. */
+  digest: string;
+  /** What the cluster, the router and each part of every node said last. */
+  logs: string;
 }
 
 export interface CommandOptions {

@@ -1,18 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Cluster, ClusterNode } from './api.ts';
+import type { Cluster, ClusterNode, Explanation } from './api.ts';
 
 const linesShown = 60;
 const eventsShown = 200;
 const warningsShown = 8;
 const nodeLogs = ['start', 'console', 'containerd', 'kubelet', 'kube-proxy'];
-
-export interface Explanation {
-  /** A screen of it: nodes that are down, pods that are not well, the last Warnings. */
-  digest: string;
-  /** What the cluster, the router and each part of every node said last. */
-  logs: string;
-}
 
 /** What a person would look at first when a test of the cluster failed. */
 export async function explainCluster(cluster: Cluster): Promise<Explanation> {

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { ClientRole, RouterRole } from '../api.ts';
 import { run } from '../network/command.ts';
 import { waitFor } from '../wait.ts';
-import type { Cluster, ClusterNode, CommandOptions, KubernetesObject, Pod } from './api.ts';
+import type { Cluster, ClusterNode, CommandOptions, Explanation, KubernetesObject, Pod } from './api.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 import { type ControlPlane, waitForApi } from './control-plane.ts';
-import { type Explanation, explainCluster } from './explain.ts';
+import { explainCluster } from './explain.ts';
 import { apiUrl, type ClusterPaths, controlPlane } from './plan.ts';
 import type { Program } from './program.ts';
 
