@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { waitFor } from '../wait.ts';
 
@@ -74,11 +83,15 @@ export class Program {
   }
 }
 
-/** A zombie, whose parent has not asked for it yet, is not alive. */
+/**
+ * A zombie, whose parent has not asked for it yet, is not alive, unless other threads of it still are: they keep its
+ * sockets open, and whoever is started then finds its port in use.
+ */
 function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+    const isZombie = stat.slice(stat.lastIndexOf(')') + 2)[0] === 'Z';
+    return !isZombie || readdirSync(`/proc/${pid}/task`).length > 1;
   } catch {
     return false;
   }
