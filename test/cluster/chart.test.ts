@@ -26,7 +26,11 @@ describe('the chart portable-lb in the cluster', () => {
     await site.lbPods('one', 2, slowMs);
     await cluster.router.waitForNextHops(prefix, 2, slowMs);
   });
-  after(() => site.uninstallLb('one', 'two', 'pod-sysctls', 'no-sysctls', 'no-secret'));
+  after(async () => {
+    await site.uninstallLb('one', 'two', 'pod-sysctls', 'no-sysctls', 'no-secret');
+    const made = [`deployment/${service}`, `service/${service}`, 'pod/one-portable-lb-test'];
+    await cluster.kubectl(['delete', '-n', namespace, '--ignore-not-found', ...made]);
+  });
 
   it('passes helm test, of which nothing is left', async () => {
     const said = await cluster.helm(['test', 'one', '-n', namespace, '--timeout', '150s'], {

@@ -24,7 +24,13 @@ export function servers(options: {
     name: 'server',
     image: serverImage,
     ports: [{ name: 'http', containerPort: 8080 }],
-    readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1, ...probe },
+    resources: { requests: { cpu: '40m' } },
+    readinessProbe: {
+      httpGet: { path: '/healthz', port: 8080 },
+      periodSeconds: 1,
+      timeoutSeconds: 4,
+      ...probe,
+    },
     ...(leaveSeconds > 0 && { lifecycle: { preStop: { sleep: { seconds: leaveSeconds } } } }),
   };
   const spread = {

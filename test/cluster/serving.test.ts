@@ -106,9 +106,12 @@ describe('serving in the cluster @alone', function () {
     for (const { msg } of reloads)
       expect(msg).to.match(/^lb-test\/web TCP\/80: .+; now (no|\d+) servers?.* \(\d+ ms\)$/);
     expect(reloads.some(({ msg }) => /now 20 servers/.test(msg))).to.equal(true);
-    const metrics = await site.execIn(pod, 'controller', ['node', '--eval', readMetrics]);
-    const counted = /^portable_lb_reloads_total\{outcome="applied"\} (\d+)$/m.exec(metrics)?.[1];
-    expect(Number(counted), metrics).to.equal(reloads.length);
+    await waitFor('as many lines as reloads that were counted', async () => {
+      const metrics = await site.execIn(pod, 'controller', ['node', '--eval', readMetrics]);
+      const counted = /^portable_lb_reloads_total\{outcome="applied"\} (\d+)$/m.exec(metrics)?.[1];
+      const told = logLines(await site.log(pod, 'controller')).filter(({ event }) => event === 'reload');
+      return Number(counted) === told.length || { notYet: `${counted} counted, ${told.length} told` };
+    });
     const leases = lines.filter(({ event }) => event === 'lease').map(({ msg }) => msg);
     expect(leases.slice(-3).map((msg) => msg.split(':')[0])).to.deep.equal([
       'lease says yes',

@@ -17,6 +17,11 @@ export const vipRange = '203.0.113.0/24';
 /** For what takes seconds on an idle machine. */
 export const patientMs = 240_000;
 const localAS = 64512;
+/**
+ * Kubernetes' endpoint slice controller tries again after a second or more when its cache is behind ("EndpointSlice
+ * informer cache is out of date"): until then nobody can know that a server leaves.
+ */
+const leaveSeconds = 6;
 
 export interface LbRelease {
   name: string;
@@ -178,7 +183,7 @@ function createSite(cluster: Cluster): Site {
       cluster.waitForPods(namespace, selectorOf(name), count, deadlineMs ?? patientMs),
 
     deployServers: (name, replicas, service) =>
-      cluster.apply(servers({ namespace, name, replicas, leaveSeconds: 2, ...(service && { service }) })),
+      cluster.apply(servers({ namespace, name, replicas, leaveSeconds, ...(service && { service }) })),
 
     async scale(deployment, replicas) {
       await cluster.kubectl(['scale', 'deployment', deployment, '-n', namespace, `--replicas=${replicas}`]);

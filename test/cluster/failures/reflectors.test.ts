@@ -4,7 +4,7 @@ import type { Pod } from '../../../lab/cluster/cluster.ts';
 import { waitFor } from '../../../lab/wait.ts';
 import { logLines } from '../log-lines.ts';
 import { platformNamespace } from '../site.ts';
-import { describeFailed, openVictim, prefix, type Victim } from './victim.ts';
+import { closeVictim, describeFailed, openVictim, prefix, type Victim } from './victim.ts';
 
 const patientMs = 120_000;
 const selector = 'app.kubernetes.io/instance=route-reflector';
@@ -17,6 +17,9 @@ describe('reflectors that are rescheduled @alone', function () {
     this.timeout(600_000);
     victim = await openVictim();
   });
+
+  // The last of the files that share it.
+  after(closeVictim);
 
   const reflectors = () => victim.cluster.waitForPods(platformNamespace, selector, 2, patientMs);
 

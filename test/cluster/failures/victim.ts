@@ -57,6 +57,15 @@ export async function openVictim(): Promise<Victim> {
   return opened;
 }
 
+/** When the last of these files is done: three LB pods less for the nodes to carry. */
+export async function closeVictim(): Promise<void> {
+  if (opened === undefined) return;
+  const { site, cluster } = await opened;
+  opened = undefined;
+  await site.uninstallLb(name);
+  await cluster.kubectl(['delete', 'deployment,service', name, '-n', testNamespace]);
+}
+
 async function open(site: Site): Promise<Victim> {
   const { cluster } = site;
   const values = { bgp: { holdSeconds } };
