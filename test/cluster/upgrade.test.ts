@@ -46,8 +46,10 @@ describe('upgrades and drains in the cluster @alone', function () {
     for (const keepAliveConnections of [0, keptConnections])
       loads.push(await cluster.client.startLoad({ urls: [url], ratePerSecond: 40, keepAliveConnections }));
     await work();
-    const [fresh, kept] = await Promise.all(loads.map((load) => load.stop()));
-    if (fresh === undefined || kept === undefined) throw new Error('no report');
+    const [fresh, all] = await Promise.all(loads.map((load) => load.stop()));
+    if (fresh === undefined || all === undefined) throw new Error('no report');
+    // The client's own: it calls again from a port that it has not given back yet.
+    const kept = { ...all, failed: all.failed.filter(({ error }) => error !== 'EADDRNOTAVAIL') };
     const changes = await routeChanges(cluster, prefix, sinceMs);
     const { atChanges, otherwise, underWay } = sortFailures(fresh, changes);
     const told = [
