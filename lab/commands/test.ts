@@ -61,8 +61,10 @@ function select(args: string[]): Selection {
   });
   const kinds = ['unit', 'charts', 'images', 'lab', 'cluster'] as const;
   const only = kinds.filter((kind) => values[`${kind}-only`]);
+  // The cluster takes another twenty minutes, and the images it needs with it: when they are asked for.
+  const usual = files.length > 0 ? kinds : kinds.filter((kind) => kind !== 'images' && kind !== 'cluster');
   const want = (kind: (typeof kinds)[number]) =>
-    (only.length === 0 ? kinds : only).includes(kind) &&
+    (only.length === 0 ? usual : only).includes(kind) &&
     (files.length === 0 || files.some((file) => kindOf(file) === kind))
       ? 'wanted'
       : 'left out';
