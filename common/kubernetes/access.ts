@@ -28,7 +28,9 @@ function serviceAccount(server: URL, directory: string): Access {
   return {
     server,
     async options() {
-      const [token, ca] = await Promise.all([read(`${directory}/token`), read(`${directory}/ca.crt`)]);
+      // one after the other: of both missing it is always the token that is told
+      const token = await read(`${directory}/token`);
+      const ca = await read(`${directory}/ca.crt`);
       // made once for each authority: parsing a bundle of them takes longer than the request
       if (trusted?.ca !== ca) trusted = { ca, secureContext: trust(ca, `${directory}/ca.crt`) };
       return { secureContext: trusted.secureContext, headers: { authorization: `Bearer ${token.trim()}` } };
