@@ -45,6 +45,7 @@ async function main(): Promise<void> {
   const health = createHealth(
     {
       address: podIP,
+      ownPort: config.healthPort,
       live: () => whyStuck(monotonicMs() - sidecar.lastTurnMs, stuckMs),
       ready: () => {
         if (sidecar.announces === undefined) return 'no usable settings yet';
@@ -54,13 +55,13 @@ async function main(): Promise<void> {
     },
     log,
   );
-  health.follow(config.healthPort ?? defaultHealthPort);
+  health.follow(defaultHealthPort);
   setInterval(() => sidecar.tick(), tickMs);
   await watchSettings({
     file: config.settingsFile,
     identity: { podIP, nodeIP },
     onSettings(given) {
-      health.follow(config.healthPort ?? given.settings.health.sidecarPort);
+      health.follow(given.settings.health.sidecarPort);
       sidecar.onSettings(given);
     },
     onProblems: sidecar.onProblems,

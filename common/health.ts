@@ -11,7 +11,12 @@ export interface Health {
 
 const retryMs = 2000;
 
-export function createHealth(options: Omit<HealthOptions, 'port'>, log: Logger): Health {
+export interface HealthPlace extends Omit<HealthOptions, 'port'> {
+  /** HEALTH_PORT: listened to whatever port the settings name; undefined: theirs */
+  readonly ownPort?: number | undefined;
+}
+
+export function createHealth({ ownPort, ...options }: HealthPlace, log: Logger): Health {
   let server: HealthServer | undefined;
   let asked: number | undefined;
   let told = '';
@@ -39,7 +44,8 @@ export function createHealth(options: Omit<HealthOptions, 'port'>, log: Logger):
   };
 
   return {
-    follow(port) {
+    follow(named) {
+      const port = ownPort ?? named;
       if (port === asked) return;
       asked = port;
       begin(port);

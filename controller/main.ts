@@ -89,15 +89,16 @@ async function run(config: Config): Promise<number> {
   const health = createHealth(
     {
       address: config.podIP,
+      ownPort: config.healthPort,
       live: () => whyStuck(nowMs() - loop.turnedAtMs, stuckMs),
       ready: () => reconciler.notReady(),
       metrics: () => metrics.registry.metrics(),
     },
     log,
   );
-  health.follow(config.healthPort ?? defaultHealthPort);
+  health.follow(defaultHealthPort);
   const inputs = await watchInputs(config, log, (configuration) => {
-    health.follow(config.healthPort ?? configuration.settings.health.controllerPort);
+    health.follow(configuration.settings.health.controllerPort);
     reconciler.offerConfiguration(configuration);
     loop.trigger();
   });

@@ -83,6 +83,7 @@ async function run(config: Config, netlink: Rtnetlink): Promise<number> {
   const health = createHealth(
     {
       address: nodeIP,
+      ownPort: config.healthPort,
       live: () => whyStuck(monotonicMs() - loop.turnedAtMs, stuckMs),
       ready: reconciler.notReady,
       metrics: () => metrics.registry.metrics(),
@@ -97,7 +98,7 @@ async function run(config: Config, netlink: Rtnetlink): Promise<number> {
     openApi,
     onApi: podEvents.use,
     onSettings(settings) {
-      health.follow(config.healthPort ?? settings.health.port);
+      health.follow(settings.health.port);
       reconciler.offerSettings(settings);
       loop.trigger();
     },

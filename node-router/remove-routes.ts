@@ -46,11 +46,17 @@ export async function stayRemoved(config: Config, netlink: Rtnetlink, log: Logge
   const asked = stopAsked();
   let missing: string | undefined = 'the routes are not removed yet';
   const health = createHealth(
-    { address: config.nodeIP, live: () => undefined, ready: () => missing, metrics: async () => '' },
+    {
+      address: config.nodeIP,
+      ownPort: config.healthPort,
+      live: () => undefined,
+      ready: () => missing,
+      metrics: async () => '',
+    },
     log,
   );
   const settings = await followSettings(config.settingsFile, parseSettings, {
-    onSettings: (read) => health.follow(config.healthPort ?? read.health.port),
+    onSettings: (read) => health.follow(read.health.port),
     onRefused: (problems) => problems.map(({ code, message }) => log.error('settings', { code }, message)),
   });
   let retry: NodeJS.Timeout | undefined;

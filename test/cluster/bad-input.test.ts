@@ -4,7 +4,6 @@ import { expect } from 'chai';
 import type { Cluster, Pod } from '../../lab/cluster/cluster.ts';
 import { checkout } from '../../lab/kernel/places.ts';
 import { fabric } from '../../lab/network/plan.ts';
-import { waitFor } from '../../lab/wait.ts';
 import { type LbRelease, openSite, type Site, testNamespace } from './site.ts';
 
 const chart = join(checkout, 'charts/portable-lb');
@@ -107,17 +106,7 @@ describe('bad input', () => {
   const selectorOf = (name: Name) => `app.kubernetes.io/instance=${name},app.kubernetes.io/component=lb`;
 
   /** Until what a person types shows the sentence. */
-  function seen(pattern: RegExp, args: string[]): Promise<string> {
-    return waitFor(
-      `${pattern} in kubectl ${args.join(' ')}`,
-      async () => {
-        const text = await cluster.kubectl(args);
-        return pattern.test(text) ? text : { notYet: text.slice(-3_000) };
-      },
-      { deadlineMs, everyMs: 500 },
-    );
-  }
-
+  const seen = (pattern: RegExp, args: string[]) => site.untilSaid(pattern, args, deadlineMs);
   const inLog = (name: Name, container: string, pattern: RegExp) =>
     seen(pattern, ['logs', '-n', testNamespace, '-l', selectorOf(name), '-c', container, '--tail=-1']);
   const inDescribe = (what: string, name: string, pattern: RegExp, namespace = testNamespace) =>

@@ -145,17 +145,10 @@ describe('the chart portable-lb in the cluster', () => {
       values: { sysctls: { method: 'none' } },
     });
     const pod = await startedPod('no-sysctls');
-    await waitFor(
-      'the sentence in the log',
-      async () => {
-        const log = await site.log(pod, 'controller');
-        return (
-          /Required sysctls of the pod are not as wanted.*net\.ipv4\.vs\.conntrack is 0/.test(log) || {
-            notYet: log,
-          }
-        );
-      },
-      { deadlineMs: slowMs, everyMs: 500 },
+    await site.untilSaid(
+      /Required sysctls of the pod are not as wanted.*net\.ipv4\.vs\.conntrack is 0/,
+      ['logs', '-n', namespace, pod.metadata.name, '-c', 'controller'],
+      slowMs,
     );
     expect(cluster.router.nextHops(otherPrefix)).to.deep.equal([]);
     expect(pod.status.containerStatuses?.map(({ restartCount }) => restartCount)).to.deep.equal([0, 0]);
@@ -171,13 +164,10 @@ describe('the chart portable-lb in the cluster', () => {
       values: { bgp: { passwordSecret: { name: 'forgotten' } } },
     });
     const selector = ['-l', 'app.kubernetes.io/instance=no-secret,app.kubernetes.io/component=lb'];
-    await waitFor(
-      'kubectl describe to name the Secret',
-      async () => {
-        const said = await cluster.kubectl(['describe', 'pod', '-n', namespace, ...selector]);
-        return /secret "forgotten" not found/.test(said) || { notYet: said };
-      },
-      { deadlineMs: slowMs, everyMs: 500 },
+    await site.untilSaid(
+      /secret "forgotten" not found/,
+      ['describe', 'pod', '-n', namespace, ...selector],
+      slowMs,
     );
     await site.uninstallLb('no-secret');
   });

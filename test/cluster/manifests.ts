@@ -40,19 +40,10 @@ export function servers(options: {
     labelSelector: { matchLabels: labels },
   };
   return [
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata,
-      spec: {
-        replicas,
-        selector: { matchLabels: labels },
-        template: {
-          metadata: { labels },
-          spec: { topologySpreadConstraints: [spread], containers: [container] },
-        },
-      },
-    },
+    deployment(metadata, {
+      replicas,
+      pods: { topologySpreadConstraints: [spread], containers: [container] },
+    }),
     {
       apiVersion: 'v1',
       kind: 'Service',
@@ -60,4 +51,23 @@ export function servers(options: {
       spec: { selector: labels, ports: [{ name: 'http', port: 80, targetPort: 8080 }], ...service },
     },
   ];
+}
+
+/** Of pods with the label `app`, its own name. */
+export function deployment(
+  { name, namespace }: { name: string; namespace: string },
+  { replicas, pods, strategy }: { replicas: number; pods: object; strategy?: object },
+): object {
+  const labels = { app: name };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace, labels },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      ...(strategy && { strategy }),
+      template: { metadata: { labels }, spec: pods },
+    },
+  };
 }

@@ -72,18 +72,29 @@ async function nodeRouterLines(cluster: Cluster, sinceMs: number): Promise<Line[
   return texts.flat();
 }
 
+/** Whether one of these moments lies within the request, or so near that clocks cannot tell. */
+export function meets(
+  { startedAtMs, durationMs }: RequestResult,
+  momentsMs: readonly number[],
+  leewayMs: number,
+): boolean {
+  return momentsMs.some(
+    (atMs) => startedAtMs - leewayMs <= atMs && atMs <= startedAtMs + durationMs + leewayMs,
+  );
+}
+
 /** Failed requests, by whether a route changed while they were under way. */
 export function sortFailures(
   report: LoadReport,
   changes: Change[],
 ): { atChanges: RequestResult[]; otherwise: string[]; underWay: number } {
-  const meets = ({ startedAtMs, durationMs }: RequestResult) =>
-    changes.some(({ atMs }) => atMs >= startedAtMs - leewayMs && atMs <= startedAtMs + durationMs + leewayMs);
-  const [met, others] = [report.failed.filter(meets), report.failed.filter((result) => !meets(result))];
+  const momentsMs = changes.map(({ atMs }) => atMs);
+  const isMet = (result: RequestResult) => meets(result, momentsMs, leewayMs);
+  const [met, others] = [report.failed.filter(isMet), report.failed.filter((result) => !isMet(result))];
   return {
     atChanges: met,
     otherwise: others.map(describeRequest),
-    underWay: report.results.filter(meets).length,
+    underWay: report.results.filter(isMet).length,
   };
 }
 

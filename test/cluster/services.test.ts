@@ -52,17 +52,10 @@ describe('Services in the cluster', function () {
     ]);
   });
 
-  const eventsOf = (name: string) =>
-    cluster.kubectl(['get', 'events', '-n', namespace, '--field-selector', `involvedObject.name=${name}`]);
   const untilEvent = (name: string, pattern: RegExp) =>
-    waitFor(
-      `an Event ${pattern} of ${name}`,
-      async () => {
-        const text = await eventsOf(name);
-        return pattern.test(text) ? text : { notYet: text };
-      },
-      { deadlineMs: patientMs, everyMs: 300 },
-    );
+    site.untilSaid(pattern, [
+      ...['get', 'events', '-n', namespace, '--field-selector', `involvedObject.name=${name}`],
+    ]);
   const statusOf = async (name: string) =>
     (await cluster.get<V1Service>('services', name, namespace))?.status?.loadBalancer ?? {};
   /** Connections that IPVS of these pods has taken from clients. */

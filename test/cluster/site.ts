@@ -2,7 +2,6 @@
  * What all tests of the pair in the cluster have in common: the platform (node router and reflectors), releases of the
  * chart portable-lb, servers behind them. The platform is installed once and stays for the files that come after.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, openCluster, type Pod } from '../../lab/cluster/cluster.ts';
 import { checkout } from '../../lab/kernel/places.ts';
@@ -13,7 +12,7 @@ import { servers } from './manifests.ts';
 export const platformNamespace = 'lb-platform';
 export const testNamespace = 'lb-test';
 /** What the platform allows; each test takes prefixes of its own out of it. */
-export const vipRange = '203.0.113.0/24';
+const vipRange = '203.0.113.0/24';
 /** For what takes seconds on an idle machine. */
 export const patientMs = 240_000;
 const localAS = 64512;
@@ -51,6 +50,8 @@ export interface Site {
   nodesOf(pods: Pod[]): string[];
   log(pod: Pod | string, container: 'controller' | 'bgp-sidecar', ...args: string[]): Promise<string>;
   execIn(pod: Pod | string, container: string, command: string[]): Promise<string>;
+  /** kubectl with these arguments until what it says matches; gives that. */
+  untilSaid(pattern: RegExp, args: string[], deadlineMs?: number): Promise<string>;
   /** A request from the client until it is answered; gives when it was begun and what it got. */
   untilAnswered(url: string, deadlineMs?: number): Promise<Answer>;
 }
@@ -78,23 +79,14 @@ async function open(): Promise<Site> {
   return createSite(cluster);
 }
 
-/** Where LB pods peer; each has the port by default. */
-export function peers(): object[] {
-  return hasReflectorChart()
-    ? [{ host: `route-reflector.${platformNamespace}.svc.cluster.local` }]
-    : [{ address: fabric.router }];
-}
+/** Where LB pods peer. */
+const peers = [{ host: `route-reflector.${platformNamespace}.svc.cluster.local` }];
 
 const chart = (name: string) => join(checkout, 'charts', name);
-const hasReflectorChart = () => existsSync(join(chart('route-reflector'), 'Chart.yaml'));
 
-export const platformReleases = {
+const platformReleases = {
   'node-router': { allowedPrefixes: [vipRange], blackholeSeconds: 1 },
-  ...(hasReflectorChart() && { 'route-reflector': reflectorValues() }),
-};
-
-function reflectorValues(): object {
-  return {
+  'route-reflector': {
     bgp: {
       localAS,
       podCIDRs: [podAddresses],
@@ -102,13 +94,13 @@ function reflectorValues(): object {
       allowedPrefixes: [vipRange],
       routers: [{ address: fabric.router }],
     },
-  };
-}
+  },
+};
 
 let platform: Promise<unknown> | undefined;
 
 /** Does nothing when it is there already. */
-export function installPlatform(cluster: Cluster): Promise<unknown> {
+function installPlatform(cluster: Cluster): Promise<unknown> {
   platform ??= (async () => {
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: platformNamespace } });
     // Other processes test in the same cluster, and helm lets one at a time change a release.
@@ -160,7 +152,7 @@ function createSite(cluster: Cluster): Site {
       const given = {
         service: typeof service === 'string' ? { name: service } : service,
         vip: { prefixes },
-        bgp: { localAS, peers: peers() },
+        bgp: { localAS, peers },
         ...(replicas !== undefined && { replicaCount: replicas }),
         healthCheck: { connectTimeoutSeconds: 2, delayLoopSeconds: 1 },
         drain: { seconds: 3 },
@@ -196,6 +188,16 @@ function createSite(cluster: Cluster): Site {
 
     execIn: (pod, container, command) =>
       cluster.kubectl(['exec', '-n', namespace, nameOf(pod), '-c', container, '--', ...command]),
+
+    untilSaid: (pattern, args, deadlineMs = patientMs) =>
+      waitFor(
+        `${pattern} in kubectl ${args.join(' ')}`,
+        async () => {
+          const text = await cluster.kubectl(args);
+          return pattern.test(text) ? text : { notYet: text.slice(-3_000) };
+        },
+        { deadlineMs, everyMs: 500 },
+      ),
 
     untilAnswered: (url, deadlineMs = patientMs) =>
       waitFor<Answer>(

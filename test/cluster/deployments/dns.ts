@@ -1,6 +1,6 @@
 /** A server of a small zone, three times, and its Service with one port for UDP and TCP. */
 import { dnsImage } from '../../../lab/cluster/images/lab-images.ts';
-import { patientProbe, serverResources } from '../manifests.ts';
+import { deployment, patientProbe, serverResources } from '../manifests.ts';
 
 export const zone = 'example.org';
 export const records: Record<string, string> = {
@@ -58,18 +58,9 @@ export function dnsServers(name: string, namespace: string, replicas: number): o
         ],
       },
     },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata,
-      spec: {
-        replicas,
-        selector: { matchLabels: labels },
-        template: {
-          metadata: { labels },
-          spec: { containers: [container], volumes: [{ name: 'config', configMap: { name } }] },
-        },
-      },
-    },
+    deployment(metadata, {
+      replicas,
+      pods: { containers: [container], volumes: [{ name: 'config', configMap: { name } }] },
+    }),
   ];
 }

@@ -1,6 +1,6 @@
 /** Skipper as the ingress controller of one namespace, after its own docs/kubernetes/deploy/deployment. */
 import { skipperImage } from '../../../lab/cluster/images/lab-images.ts';
-import { patientProbe, serverResources } from '../manifests.ts';
+import { deployment, patientProbe, serverResources } from '../manifests.ts';
 
 export const healthPath = '/kube-system/healthz';
 const port = 9999;
@@ -68,20 +68,11 @@ export function ingressController(options: IngressController): object[] {
         ports: [{ name: 'http', port: 80, targetPort: port }],
       },
     },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata,
-      spec: {
-        replicas,
-        selector: { matchLabels: labels },
-        strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-        template: {
-          metadata: { labels },
-          spec: { serviceAccountName: name, containers: [container] },
-        },
-      },
-    },
+    deployment(metadata, {
+      replicas,
+      strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      pods: { serviceAccountName: name, containers: [container] },
+    }),
   ];
 }
 

@@ -3,6 +3,7 @@ import type { LoadReport, RequestResult } from '../../../lab/api.ts';
 import type { Cluster, ClusterNode, Pod } from '../../../lab/cluster/cluster.ts';
 import { waitFor } from '../../../lab/wait.ts';
 import { type LogLine, logLines } from '../log-lines.ts';
+import { meets } from '../route-changes.ts';
 import { openSite, type Site, testNamespace } from '../site.ts';
 
 export const name = 'victim';
@@ -162,8 +163,7 @@ function createVictim(site: Site): Victim {
         .history(prefix)
         .map(({ atMs }) => atMs)
         .filter((atMs) => atMs >= startedAtMs);
-      const isMoved = ({ startedAtMs: began, durationMs }: RequestResult) =>
-        routeChangesAtMs.some((atMs) => began - nearMs <= atMs && atMs <= began + durationMs + nearMs);
+      const isMoved = (result: RequestResult) => meets(result, routeChangesAtMs, nearMs);
       return { ...report, routeChangesAtMs, strays: report.failed.filter((each) => !isMoved(each)) };
     },
   };

@@ -56,6 +56,18 @@ describe('health', () => {
     expect(await ask(second)).to.equal('nobody');
   });
 
+  it('stays at the port that the pod was made with, whatever the settings name', async () => {
+    const [own, named] = [await freePort(), await freePort()];
+    const health = createHealth({ ...options, ownPort: own }, log);
+    health.follow(named);
+    let seen = await ask(own);
+    for (const deadlineMs = performance.now() + 5000; seen === 'nobody' && performance.now() < deadlineMs; )
+      seen = await ask(own);
+    expect(seen).to.equal('503 FWM 1 is missing');
+    expect(await ask(named)).to.equal('nobody');
+    await health.close();
+  });
+
   it('tells a port that is taken, and keeps the one it has', async () => {
     const health = createHealth(options, log);
     const port = await freePort();
