@@ -3,7 +3,8 @@
  *
  * Two watches have no common order, and whoever makes a Service or its slices again does so piece by piece. So a
  * change that looks like that is not believed before it has come to rest: slices that vanish, a Service with another
- * uid, no slices at all. The last of these is asked for anew before anybody's servers are taken away.
+ * uid, no slices at all. The last of these is asked for anew before anybody's servers are taken away. Where only some
+ * slices vanish, what the others say passes at once, and those are taken to be there still.
  */
 import type { V1EndpointSlice, V1Service } from '@kubernetes/client-node';
 
@@ -46,7 +47,7 @@ export function createAssembly(options: AssemblyOptions): Assembly {
   let service: { value: V1Service | undefined } | undefined;
   let slices: readonly V1EndpointSlice[] | undefined;
   /** what was given last with a Service */
-  let given: { uid: string | undefined; names: string[] } | undefined;
+  let given: { uid: string | undefined; slices: readonly V1EndpointSlice[] } | undefined;
   let doubt: { sinceMs: number; changedAtMs: number; askedAtMs?: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -71,19 +72,24 @@ export function createAssembly(options: AssemblyOptions): Assembly {
     const own = slices.filter((slice) => isOf(slice, uid));
     if (isDoubtful(uid, own)) doubt ??= { sinceMs: nowMs(), changedAtMs: nowMs() };
     const restMs = doubt === undefined ? 0 : whenSettled(own);
-    if (restMs > 0) {
-      lookIn(restMs);
-      return;
-    }
-    doubt = undefined;
-    given = { uid, names: own.map(nameOf) };
-    give({ service: service.value, slices: own });
+    if (restMs > 0) lookIn(restMs);
+    else doubt = undefined;
+    const believed = doubt === undefined ? own : inDoubt(uid, own);
+    if (believed === undefined) return;
+    given = { uid, slices: believed };
+    give({ service: service.value, slices: [...believed] });
+  }
+
+  /** undefined: as before */
+  function inDoubt(uid: string | undefined, own: V1EndpointSlice[]): V1EndpointSlice[] | undefined {
+    if (given === undefined || given.uid !== uid || own.length === 0) return undefined;
+    return [...own, ...vanished(given.slices, own)];
   }
 
   function isDoubtful(uid: string | undefined, own: readonly V1EndpointSlice[]): boolean {
     if (given === undefined) return own.length === 0;
     const names = new Set(own.map(nameOf));
-    return given.uid !== uid || given.names.some((name) => !names.has(name));
+    return given.uid !== uid || given.slices.some((slice) => !names.has(nameOf(slice)));
   }
 
   /** Milliseconds after which to look again; 0: what is there is to be believed. */
@@ -116,6 +122,25 @@ export function createAssembly(options: AssemblyOptions): Assembly {
 function isOf({ metadata }: V1EndpointSlice, uid: string | undefined): boolean {
   const owner = metadata?.ownerReferences?.find(({ kind }) => kind === 'Service');
   return owner === undefined || uid === undefined || owner.uid === uid;
+}
+
+/** Those that are there no more; of their endpoints, those that no other slice has taken over. */
+function vanished(before: readonly V1EndpointSlice[], own: readonly V1EndpointSlice[]): V1EndpointSlice[] {
+  const names = new Set(own.map(nameOf));
+  const addresses = new Set(own.flatMap(addressesOf));
+  return before
+    .filter((slice) => !names.has(nameOf(slice)))
+    .map((slice) => ({
+      ...slice,
+      endpoints:
+        slice.endpoints?.filter(
+          (endpoint) => !endpoint.addresses.some((address) => addresses.has(address)),
+        ) ?? [],
+    }));
+}
+
+function addressesOf({ endpoints }: V1EndpointSlice): string[] {
+  return endpoints?.flatMap(({ addresses }) => addresses) ?? [];
 }
 
 function nameOf({ metadata }: V1EndpointSlice): string {
