@@ -9,7 +9,10 @@ import type { KernelChoice, Step, StepTools } from './types.ts';
 const suite = 'forky';
 const series = '7.2';
 const packageName = `linux-source-${series}`;
-const configFile = join(import.meta.dirname, '..', 'kernel', 'lab-kernel.config');
+const kernelFolder = join(import.meta.dirname, '..', 'kernel');
+const configFile = join(kernelFolder, 'lab-kernel.config');
+/** Of bugs that the lab ran into; each says in its head what happens without it. */
+const patchFolder = join(kernelFolder, 'patches');
 /** To be raised when something else than the source and the configuration changes what is built. */
 const recipe = 1;
 
@@ -22,13 +25,21 @@ export const buildPackages = [
   'bc',
   'libelf-dev',
   'libssl-dev',
+  'patch',
   'xz-utils',
   'perl',
 ];
 
+function patchFiles(): string[] {
+  return readdirSync(patchFolder)
+    .sort()
+    .map((name) => join(patchFolder, name));
+}
+
 function folder(cacheDir: string): string {
+  const sources = [configFile, ...patchFiles()].map((file) => readFileSync(file, 'utf8'));
   const key = createHash('sha256')
-    .update(`${recipe}\n${readFileSync(configFile, 'utf8')}`)
+    .update([recipe, ...sources].join('\n'))
     .digest('hex')
     .slice(0, 12);
   return join(cacheDir, `kernel-${series}-${key}`);
@@ -58,6 +69,8 @@ async function build(tools: StepTools, temporary: string): Promise<void> {
   await tools.command(['dpkg-deb', '--extract', join(work, file), work]);
   const archive = join(work, 'usr/src', `${packageName}.tar.xz`);
   await tools.command(['tar', '--extract', '--file', archive, '--strip-components=1', '--directory', source]);
+  for (const patch of patchFiles())
+    await tools.command(['patch', '--strip=1', '--fuzz=0', `--input=${patch}`], { cwd: source });
 
   const env = { KBUILD_BUILD_USER: 'lab', KBUILD_BUILD_HOST: 'portable-lb' };
   const make = (...args: string[]) => tools.command(['make', 'ARCH=um', ...args], { cwd: source, env });
