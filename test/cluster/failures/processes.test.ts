@@ -107,6 +107,7 @@ describe('processes of an LB pod that are killed @alone', function () {
   it('the controller out of memory: the rules stay in the pod, and traffic goes on', async () => {
     const pod = await victim.podOn(victim.cluster.nodes[1]);
     const rules = await rulesOf(pod);
+    const [before = 0] = await restartsOf(pod);
     const traffic = await victim.underLoad(async () => {
       // In the container, so that its limit counts; its own exec dies with it.
       await victim.site.execIn(pod, 'controller', ['node', '--eval', takeMemory]).catch(() => '');
@@ -115,7 +116,8 @@ describe('processes of an LB pod that are killed @alone', function () {
         async () => {
           const now = await victim.cluster.get<Pod>('pods', pod.metadata.name, testNamespace);
           const text = JSON.stringify(now?.status.containerStatuses);
-          return text.includes('OOMKilled') || { notYet: text };
+          const [after = 0] = await restartsOf(pod);
+          return (text.includes('OOMKilled') && after > before) || { notYet: text };
         },
         { deadlineMs: patientMs, everyMs: 200 },
       );
