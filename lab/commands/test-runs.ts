@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { productArchives } from '../cluster/images/product.ts';
 import { setUpCluster, siteEnvironment, writeSetUp } from '../cluster/set-up.ts';
 import { checkout } from '../kernel/places.ts';
@@ -13,26 +14,37 @@ import { prepare } from './prepare.ts';
 import { type Counts, mochaCommand, readCounts } from './test-counts.ts';
 import type { ClusterPlan, Job } from './test-plan.ts';
 
-export async function runUnit(job: Job, runDir: string): Promise<Counts> {
-  const child = spawn(process.execPath, mochaCommand(job, runDir), {
+const lookAgainMs = 500;
+
+export async function runOnMachine(job: Job, directory: string): Promise<Counts> {
+  mkdirSync(directory, { recursive: true });
+  const child = spawn(process.execPath, mochaCommand(job, directory), {
     cwd: checkout,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const output = prefixLines(`${job.name} `);
+  for (const stream of [child.stdout, child.stderr]) stream.pipe(output, { end: false });
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (status) => resolve(status ?? 1));
+    child.once('close', (status) => resolve(status ?? 1));
   });
-  return readCounts(job, runDir, code);
+  output.end();
+  return readCounts(job, directory, code);
 }
 
-/** One job at a time on each processor, the next when one is free. */
-export async function runJobs(jobs: readonly Job[], runDir: string): Promise<Counts[]> {
+/** One job at a time on each processor, the next when one is free; until `others` end they have all but one. */
+export async function runJobs(
+  jobs: readonly Job[],
+  runDir: string,
+  others: Promise<unknown> = Promise.resolve(),
+): Promise<Counts[]> {
   const kernels = new Map<KernelName, SetUp>();
   for (const { kernel } of jobs)
     if (kernel && !kernels.has(kernel)) kernels.set(kernel, await prepare({ kernel }));
   const waiting = jobs.map((job, i) => ({ job, directory: join(runDir, `part-${i + 1}`) }));
   const results: Counts[] = [];
-  const work = async (processor: number) => {
+  const work = async (processor: number, i: number) => {
+    if (i > 0) await others;
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const { job, directory } = next;
       mkdirSync(directory);
@@ -51,8 +63,14 @@ async function runInLab(job: Job, made: SetUp, runDir: string, processor: number
   return readCounts(job, runDir, await runPrefixed(job.name, made, { command, runDir, processor }));
 }
 
-/** In a cluster of its own, whatever else is up. */
-export async function runInCluster({ lanes, alone }: ClusterPlan, runDir: string): Promise<Counts[]> {
+export interface ClusterRun {
+  /** From then on the cluster leaves the machine something to do: its files run one after the other. */
+  readonly lanesDone: Promise<void>;
+  readonly counts: Promise<Counts[]>;
+}
+
+/** In a cluster of its own, whatever else is up. Resolves when it is set up. */
+export async function startInCluster({ lanes, alone }: ClusterPlan, runDir: string): Promise<ClusterRun> {
   const made = await setUpCluster(await productArchives());
   mkdirSync(runDir);
   writeSetUp(runDir, made);
@@ -64,15 +82,27 @@ export async function runInCluster({ lanes, alone }: ClusterPlan, runDir: string
   };
   const planFile = join(runDir, 'lanes.json');
   writeFileSync(planFile, JSON.stringify({ lanes: lanes.map(order), alone: alone.map(order) }));
-  const code = await runPrefixed('cluster', made.site, {
-    command: ['node', 'test/cluster/lanes.ts', planFile],
-    runDir,
-    env: siteEnvironment(made),
-  });
-  return [...lanes, ...alone].map((job) => {
-    const said = existsSync(codeFile(job)) ? Number(readFileSync(codeFile(job), 'utf8')) : code || 1;
-    return readCounts(job, folderOf(job), said);
-  });
+  const command = ['node', 'test/cluster/lanes.ts', planFile];
+  const ended = runPrefixed('cluster', made.site, { command, runDir, env: siteEnvironment(made) });
+  return {
+    lanesDone: Promise.race([
+      allExist(lanes.map(codeFile)),
+      ended.then(
+        () => undefined,
+        () => undefined,
+      ),
+    ]),
+    counts: ended.then((code) =>
+      [...lanes, ...alone].map((job) => {
+        const said = existsSync(codeFile(job)) ? Number(readFileSync(codeFile(job), 'utf8')) : code || 1;
+        return readCounts(job, folderOf(job), said);
+      }),
+    ),
+  };
+}
+
+async function allExist(files: readonly string[]): Promise<void> {
+  while (!files.every((file) => existsSync(file))) await sleep(lookAgainMs, undefined, { ref: false });
 }
 
 /** Gives the exit code; 70 when there was no kernel to run it in. */

@@ -1,46 +1,63 @@
 /** `test`: every test; jobs of the lab run beside each other, one on each processor. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import { makeRunDir } from './run-dir.ts';
 import type { Counts } from './test-counts.ts';
-import { kindOf, planCluster, planLab, planOnMachine, planUnit, type Selection } from './test-plan.ts';
-import { runInCluster, runJobs, runUnit } from './test-runs.ts';
+import {
+  type ClusterPlan,
+  type Job,
+  kindOf,
+  planCluster,
+  planLab,
+  planOnMachine,
+  planUnit,
+  type Selection,
+} from './test-plan.ts';
+import { type ClusterRun, runJobs, runOnMachine, startInCluster } from './test-runs.ts';
 
 export const testUsage = `test [--unit-only | --charts-only | --images-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
-/** The last line is the sum. Gives the exit code. */
+/**
+ * Unit tests first, since they are told in a minute; then the cluster's, whose lanes fill a machine of two processors;
+ * then all others, beside what wants the cluster for itself and mostly waits. The last line is the sum. Gives the exit
+ * code.
+ */
 export async function runTests(args: string[]): Promise<number> {
   const selection = select(args);
   const runDir = await makeRunDir('test');
   const results: Counts[] = [];
-  for (const job of planUnit(selection)) {
-    console.log('\nunit tests');
-    results.push(await runUnit(job, runDir));
-  }
-  for (const kind of ['charts', 'images'] as const)
-    for (const job of planOnMachine(kind, selection)) {
-      if (results.some(({ interrupted }) => interrupted)) break;
-      console.log(`\n${kind}`);
-      const directory = join(runDir, kind);
-      mkdirSync(directory);
-      results.push(await runUnit(job, directory));
+  const isInterrupted = () => results.some(({ interrupted }) => interrupted);
+  const onMachine = async (jobs: readonly Job[]) => {
+    for (const job of jobs) {
+      if (isInterrupted()) return;
+      console.log(`\n${job.name} tests`);
+      results.push(await runOnMachine(job, join(runDir, job.name)));
     }
-  const jobs = planLab(selection);
-  if (jobs.length > 0 && !results.some(({ interrupted }) => interrupted)) {
-    console.log(`\nlab tests, in ${jobs.length} parts`);
-    results.push(...(await runJobs(jobs, runDir)));
-  }
+  };
+  await onMachine(planUnit(selection));
   const plan = planCluster(selection);
-  if (plan !== undefined && !results.some(({ interrupted }) => interrupted)) {
-    console.log('\ncluster tests');
-    results.push(...(await runInCluster(plan, join(runDir, 'cluster'))));
+  const cluster = plan === undefined || isInterrupted() ? undefined : await inCluster(plan, runDir);
+  await cluster?.lanesDone;
+  await onMachine([...planOnMachine('charts', selection), ...planOnMachine('images', selection)]);
+  const jobs = planLab(selection);
+  if (jobs.length > 0 && !isInterrupted()) {
+    console.log(`\nlab tests, in ${jobs.length} parts`);
+    results.push(...(await runJobs(jobs, runDir, cluster?.counts)));
   }
+  if (cluster !== undefined) results.push(...(await cluster.counts));
   const sum = (what: 'passed' | 'failed') => results.reduce((all, each) => all + each[what], 0);
   console.log(`\nlogs: ${runDir}`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
   return sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
+}
+
+async function inCluster(plan: ClusterPlan, runDir: string): Promise<ClusterRun> {
+  console.log('\ncluster tests');
+  const run = await startInCluster(plan, join(runDir, 'cluster'));
+  // Whoever waits for it in the end hears of it.
+  run.counts.catch(() => undefined);
+  return run;
 }
 
 function select(args: string[]): Selection {
@@ -61,10 +78,8 @@ function select(args: string[]): Selection {
   });
   const kinds = ['unit', 'charts', 'images', 'lab', 'cluster'] as const;
   const only = kinds.filter((kind) => values[`${kind}-only`]);
-  // The cluster takes another twenty minutes, and the images it needs with it: when they are asked for.
-  const usual = files.length > 0 ? kinds : kinds.filter((kind) => kind !== 'images' && kind !== 'cluster');
   const want = (kind: (typeof kinds)[number]) =>
-    (only.length === 0 ? usual : only).includes(kind) &&
+    (only.length === 0 ? kinds : only).includes(kind) &&
     (files.length === 0 || files.some((file) => kindOf(file) === kind))
       ? 'wanted'
       : 'left out';
