@@ -1,6 +1,8 @@
-/** `test`: every test; jobs of the lab run beside each other, one on each processor. */
+/** `test`: every test, or those that are named. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkout } from '../kernel/places.ts';
 import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import { makeRunDir } from './run-dir.ts';
 import type { Counts } from './test-counts.ts';
@@ -25,6 +27,11 @@ export const testUsage = `test [--unit-only | --charts-only | --images-only | --
  */
 export async function runTests(args: string[]): Promise<number> {
   const selection = select(args);
+  const missing = selection.files.filter((file) => !existsSync(join(checkout, file)));
+  if (missing.length > 0) {
+    console.error(`no such test file: ${missing.join(', ')}`);
+    return 2;
+  }
   const runDir = await makeRunDir('test');
   const results: Counts[] = [];
   const isInterrupted = () => results.some(({ interrupted }) => interrupted);
