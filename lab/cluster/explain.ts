@@ -5,6 +5,7 @@ import type { Cluster, ClusterNode, Explanation } from './api.ts';
 const linesShown = 60;
 const eventsShown = 200;
 const warningsShown = 8;
+const podLinesShown = 200;
 const nodeLogs = ['start', 'console', 'containerd', 'kubelet', 'kube-proxy'];
 
 /** What a person would look at first when a test of the cluster failed. */
@@ -24,8 +25,14 @@ export async function explainCluster(cluster: Cluster): Promise<Explanation> {
   const warnings = events.lines
     .filter((line) => line.includes(' Warning '))
     .map((line) => line.slice(0, 300));
+  const ofPods = pods.lines.flatMap((line) => {
+    const [, namespace, name] = /^(\S+) +pod\/(\S+)/.exec(line) ?? [];
+    const which = ['--all-containers', '--prefix', '--timestamps', `--tail=${podLinesShown}`];
+    return namespace === undefined || name === undefined ? [] : [['logs', '-n', namespace, name, ...which]];
+  });
+  const podLogs = await Promise.all(ofPods.map(ask));
   // A guest's writes reach the machine late.
-  await Promise.all(cluster.nodes.map((node) => node.exec(['sync']).catch(() => '')));
+  await Promise.all(cluster.nodes.map((node) => node.exec(['timeout', '10', 'sync']).catch(() => '')));
   const sessions = await cluster.router.sessions().catch(String);
   return {
     digest: [...down.filter((text) => text !== ''), ...unwell, ...warnings.slice(-warningsShown)]
@@ -34,6 +41,7 @@ export async function explainCluster(cluster: Cluster): Promise<Explanation> {
     logs: [
       ...[pods, events].flatMap(({ title, lines }) => [title, ...lines.slice(-eventsShown)]),
       `--- the router's sessions\n${sessions}`,
+      ...podLogs.flatMap(({ title, lines }) => [title, ...lines]),
       ...clusterLogs(cluster),
     ].join('\n'),
   };
