@@ -92,22 +92,21 @@ export class Handle implements Cluster {
     name: string,
     namespace?: string,
   ): Promise<T | undefined> {
-    const place = namespace === undefined ? [] : ['-n', namespace];
-    const text = await this.kubectl(['get', resource, name, ...place, '-o', 'json', '--ignore-not-found']);
-    return text === '' ? undefined : JSON.parse(text);
+    const path = `${collection(resource, namespace)}/${name}`;
+    const { status } = await this.api.request('GET', path);
+    return status === 404 ? undefined : this.api.call<T>('GET', path);
   }
 
   async list<T = KubernetesObject>(resource: string, namespace: string, selector?: string): Promise<T[]> {
-    const which = selector === undefined ? [] : ['-l', selector];
-    return JSON.parse(await this.kubectl(['get', resource, '-n', namespace, ...which, '-o', 'json'])).items;
+    const which = selector === undefined ? '' : `?labelSelector=${encodeURIComponent(selector)}`;
+    return (await this.api.call<{ items: T[] }>('GET', `${collection(resource, namespace)}${which}`)).items;
   }
 
   async waitForPods(namespace: string, selector: string, count: number, deadlineMs = waitMs): Promise<Pod[]> {
-    const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`;
     return waitFor(
       `${count} ready pods ${selector} in ${namespace}, and no others`,
       async () => {
-        const { items } = await this.api.call<{ items: Pod[] }>('GET', path);
+        const items = await this.list<Pod>('pods', namespace, selector);
         const good = items.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod));
         if (good.length === count && items.length === count) return good;
         return { notYet: items.map(describePod).join('; ') || 'no pods' };
@@ -179,6 +178,14 @@ export class Handle implements Cluster {
   close(): Promise<void> {
     return this.#parts.close();
   }
+}
+
+/** Of resources that are not in the core group. */
+const groups: Record<string, string> = { rolebindings: 'apis/rbac.authorization.k8s.io/v1' };
+
+function collection(resource: string, namespace: string | undefined): string {
+  const place = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  return `/${groups[resource] ?? 'api/v1'}${place}/${resource}`;
 }
 
 function isReady({ status }: Pod): boolean {

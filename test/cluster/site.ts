@@ -48,7 +48,8 @@ export interface Site {
   scale(deployment: string, replicas: number): Promise<void>;
   /** Addresses of the nodes that run these pods: the router's next-hops. */
   nodesOf(pods: Pod[]): string[];
-  log(pod: Pod | string, container: 'controller' | 'bgp-sidecar', ...args: string[]): Promise<string>;
+  /** What `kubectl logs` gives, without starting it. */
+  log(pod: Pod | string, container: 'controller' | 'bgp-sidecar'): Promise<string>;
   execIn(pod: Pod | string, container: string, command: string[]): Promise<string>;
   /** kubectl with these arguments until what it says matches; gives that. */
   untilSaid(pattern: RegExp, args: string[], deadlineMs?: number): Promise<string>;
@@ -183,8 +184,12 @@ function createSite(cluster: Cluster): Site {
 
     nodesOf: (pods) => [...new Set(pods.map(({ status }) => status.hostIP ?? ''))].sort(),
 
-    log: (pod, container, ...args) =>
-      cluster.kubectl(['logs', '-n', namespace, nameOf(pod), '-c', container, ...args]),
+    async log(pod, container) {
+      const path = `/api/v1/namespaces/${namespace}/pods/${nameOf(pod)}/log?container=${container}`;
+      const { status, text } = await cluster.api.request('GET', path);
+      if (status !== 200) throw new Error(`no log of ${nameOf(pod)} ${container}: ${status} ${text}`);
+      return text;
+    },
 
     execIn: (pod, container, command) =>
       cluster.kubectl(['exec', '-n', namespace, nameOf(pod), '-c', container, '--', ...command]),
@@ -196,7 +201,7 @@ function createSite(cluster: Cluster): Site {
           const text = await cluster.kubectl(args);
           return pattern.test(text) ? text : { notYet: text.slice(-3_000) };
         },
-        { deadlineMs, everyMs: 500 },
+        { deadlineMs, everyMs: 1_000 },
       ),
 
     untilAnswered: (url, deadlineMs = patientMs) =>

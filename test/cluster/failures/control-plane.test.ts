@@ -43,7 +43,7 @@ describe('a control plane that fails @alone', function () {
           held.every((each) => each.join() === wanted) || { notYet: `${held.join(' | ')}; wanted ${wanted}` }
         );
       },
-      { deadlineMs: patientMs, everyMs: 300 },
+      { deadlineMs: patientMs, everyMs: 1_000 },
     );
   const apiIsBack = () =>
     waitFor(
