@@ -28,8 +28,6 @@ export interface Selection {
 
 /** Tests with this word in their title run on the old kernel too. */
 const bothTag = '@both';
-/** Files of the cluster's tests with this word in a title have the cluster for themselves. */
-const aloneTag = '@alone';
 /** A kernel takes seconds to start, so a job has some files; several jobs, so that each processor has its own. */
 const filesPerJob = 3;
 
@@ -61,31 +59,11 @@ export function planLab({ files, lab, kernel, grep }: Selection): Job[] {
   return [...main, ...old];
 }
 
-export interface ClusterPlan {
-  /** Beside each other. */
-  readonly lanes: readonly Job[];
-  /** After them: what breaks things that others would miss. */
-  readonly alone: readonly Job[];
-}
-
-export function planCluster({ files, cluster, grep }: Selection): ClusterPlan | undefined {
-  if (cluster === 'left out') return undefined;
-  const job = (some: readonly string[], name = 'cluster'): Job[] =>
-    some.length === 0
-      ? []
-      : [{ name, mochaArgs: ['--config', '.mocharc.cluster.json', ...some, ...pattern(grep)] }];
-  const chosen = chooseFiles(files, 'cluster');
-  const isAlone = (file: string) => readFileSync(`${checkout}/${file}`, 'utf8').includes(aloneTag);
-  const shared = chosen.filter((file) => !isAlone(file));
-  return {
-    lanes: [0, 1].flatMap((lane) =>
-      job(
-        shared.filter((_, i) => i % 2 === lane),
-        `cluster lane ${lane + 1}`,
-      ),
-    ),
-    alone: job(chosen.filter(isAlone)),
-  };
+/** One file after the other: two at once starve each other's pods on a machine of two processors. */
+export function planCluster({ files, cluster, grep }: Selection): Job[] {
+  const chosen = cluster === 'left out' ? [] : chooseFiles(files, 'cluster');
+  if (chosen.length === 0) return [];
+  return [{ name: 'cluster', mochaArgs: ['--config', '.mocharc.cluster.json', ...chosen, ...pattern(grep)] }];
 }
 
 /** By its folder; what is in none of these runs on the machine, as unit tests do. */

@@ -1,8 +1,7 @@
 /** Jobs where they belong: on the machine, in kernels of the lab, in a cluster. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { productArchives } from '../cluster/images/product.ts';
 import { setUpCluster, siteEnvironment, writeSetUp } from '../cluster/set-up.ts';
 import { checkout } from '../kernel/places.ts';
@@ -12,9 +11,7 @@ import type { KernelName, SetUp } from '../setup/steps.ts';
 import { prefixLines } from './prefix-lines.ts';
 import { prepare } from './prepare.ts';
 import { type Counts, mochaCommand, readCounts } from './test-counts.ts';
-import type { ClusterPlan, Job } from './test-plan.ts';
-
-const lookAgainMs = 500;
+import type { Job } from './test-plan.ts';
 
 export async function runOnMachine(job: Job, directory: string): Promise<Counts> {
   mkdirSync(directory, { recursive: true });
@@ -63,46 +60,17 @@ async function runInLab(job: Job, made: SetUp, runDir: string, processor: number
   return readCounts(job, runDir, await runPrefixed(job.name, made, { command, runDir, processor }));
 }
 
-export interface ClusterRun {
-  /** From then on the cluster leaves the machine something to do: its files run one after the other. */
-  readonly lanesDone: Promise<void>;
-  readonly counts: Promise<Counts[]>;
-}
-
-/** In a cluster of its own, whatever else is up. Resolves when it is set up. */
-export async function startInCluster({ lanes, alone }: ClusterPlan, runDir: string): Promise<ClusterRun> {
+/** In a cluster of its own, whatever else is up. Resolves when all is built that it needs; `counts` when it is over. */
+export async function startInCluster(job: Job, runDir: string): Promise<{ counts: Promise<Counts> }> {
   const made = await setUpCluster(await productArchives());
   mkdirSync(runDir);
   writeSetUp(runDir, made);
-  const folderOf = (job: Job) => join(runDir, job.name.replaceAll(' ', '-'));
-  const codeFile = (job: Job) => join(folderOf(job), 'exit-code');
-  const order = (job: Job) => {
-    mkdirSync(folderOf(job));
-    return { args: mochaCommand(job, folderOf(job)), codeFile: codeFile(job) };
-  };
-  const planFile = join(runDir, 'lanes.json');
-  writeFileSync(planFile, JSON.stringify({ lanes: lanes.map(order), alone: alone.map(order) }));
-  const command = ['node', 'test/cluster/lanes.ts', planFile];
-  const ended = runPrefixed('cluster', made.site, { command, runDir, env: siteEnvironment(made) });
-  return {
-    lanesDone: Promise.race([
-      allExist(lanes.map(codeFile)),
-      ended.then(
-        () => undefined,
-        () => undefined,
-      ),
-    ]),
-    counts: ended.then((code) =>
-      [...lanes, ...alone].map((job) => {
-        const said = existsSync(codeFile(job)) ? Number(readFileSync(codeFile(job), 'utf8')) : code || 1;
-        return readCounts(job, folderOf(job), said);
-      }),
-    ),
-  };
-}
-
-async function allExist(files: readonly string[]): Promise<void> {
-  while (!files.every((file) => existsSync(file))) await sleep(lookAgainMs, undefined, { ref: false });
+  const command = ['node', ...mochaCommand(job, runDir)];
+  const ended = runPrefixed(job.name, made.site, { command, runDir, env: siteEnvironment(made) });
+  const counts = ended.then((code) => readCounts(job, runDir, code));
+  // Whoever waits for it in the end hears of it.
+  counts.catch(() => undefined);
+  return { counts };
 }
 
 /** Gives the exit code; 70 when there was no kernel to run it in. */

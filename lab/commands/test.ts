@@ -7,7 +7,6 @@ import { parseKernelName, readWantedKernel } from '../setup/config.ts';
 import { makeRunDir } from './run-dir.ts';
 import type { Counts } from './test-counts.ts';
 import {
-  type ClusterPlan,
   type Job,
   kindOf,
   planCluster,
@@ -16,14 +15,13 @@ import {
   planUnit,
   type Selection,
 } from './test-plan.ts';
-import { type ClusterRun, runJobs, runOnMachine, startInCluster } from './test-runs.ts';
+import { runJobs, runOnMachine, startInCluster } from './test-runs.ts';
 
 export const testUsage = `test [--unit-only | --charts-only | --images-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
 /**
- * Unit tests first, since they are told in a minute; then the cluster's, whose lanes fill a machine of two processors;
- * then all others, beside what wants the cluster for itself and mostly waits. The last line is the sum. Gives the exit
- * code.
+ * Unit tests first, since they are told in a minute; then the cluster's, which take the longest, and all others beside
+ * them. The last line is the sum. Gives the exit code.
  */
 export async function runTests(args: string[]): Promise<number> {
   const selection = select(args);
@@ -43,28 +41,20 @@ export async function runTests(args: string[]): Promise<number> {
     }
   };
   await onMachine(planUnit(selection));
-  const plan = planCluster(selection);
-  const cluster = plan === undefined || isInterrupted() ? undefined : await inCluster(plan, runDir);
-  await cluster?.lanesDone;
+  const [inCluster] = isInterrupted() ? [] : planCluster(selection);
+  if (inCluster !== undefined) console.log('\ncluster tests');
+  const cluster = inCluster && (await startInCluster(inCluster, join(runDir, inCluster.name)));
   await onMachine([...planOnMachine('charts', selection), ...planOnMachine('images', selection)]);
-  const jobs = planLab(selection);
-  if (jobs.length > 0 && !isInterrupted()) {
+  const jobs = isInterrupted() ? [] : planLab(selection);
+  if (jobs.length > 0) {
     console.log(`\nlab tests, in ${jobs.length} parts`);
     results.push(...(await runJobs(jobs, runDir, cluster?.counts)));
   }
-  if (cluster !== undefined) results.push(...(await cluster.counts));
+  if (cluster !== undefined) results.push(await cluster.counts);
   const sum = (what: 'passed' | 'failed') => results.reduce((all, each) => all + each[what], 0);
   console.log(`\nlogs: ${runDir}`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
   return sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
-}
-
-async function inCluster(plan: ClusterPlan, runDir: string): Promise<ClusterRun> {
-  console.log('\ncluster tests');
-  const run = await startInCluster(plan, join(runDir, 'cluster'));
-  // Whoever waits for it in the end hears of it.
-  run.counts.catch(() => undefined);
-  return run;
 }
 
 function select(args: string[]): Selection {

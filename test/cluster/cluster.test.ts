@@ -5,7 +5,7 @@ import { servers } from './manifests.ts';
 
 const namespace = 'cluster-test';
 
-describe('the cluster of the tests @alone', () => {
+describe('the cluster of the tests', () => {
   let cluster: Cluster;
   before(async () => {
     cluster = await openCluster();

@@ -7,7 +7,7 @@ let failures = 0;
 export const mochaHooks = {
   async beforeAll(this: Mocha.Context): Promise<void> {
     this.timeout(600_000);
-    await openCluster();
+    await openCluster({ log: console.log });
   },
   // Kubernetes has to be asked, which takes time that the reporter does not have.
   async afterEach(this: Mocha.Context): Promise<void> {

@@ -57,7 +57,7 @@ function manifest({
 /** A pod takes a second to start on an idle machine, and half a minute on a busy one. */
 const patientMs = 150_000;
 
-describe('node router in the cluster @alone', function () {
+describe('node router in the cluster', function () {
   this.timeout(600_000);
   let cluster: Cluster;
   let first: ClusterNode;

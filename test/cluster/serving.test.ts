@@ -9,7 +9,7 @@ const prefix = '203.0.113.0/28';
 const url = 'http://203.0.113.1/';
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
-describe('serving in the cluster @alone', function () {
+describe('serving in the cluster', function () {
   this.timeout(2 * patientMs);
   let site: Site;
   let cluster: Cluster;

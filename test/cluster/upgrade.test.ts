@@ -10,7 +10,7 @@ const prefix = '203.0.113.16/28';
 const url = 'http://203.0.113.17/';
 const keptConnections = 40;
 
-describe('upgrades and drains in the cluster @alone', function () {
+describe('upgrades and drains in the cluster', function () {
   this.timeout(2 * patientMs);
   let site: Site;
   let cluster: Cluster;

@@ -12,7 +12,7 @@ const nearMs = 1_000;
 /** Of the release: a pause of 1 s, then 2 s for a connection; doubled for a machine that is busy. */
 const checkMs = 6_000;
 
-describe('a control plane that fails @alone', function () {
+describe('a control plane that fails', function () {
   this.timeout(3 * patientMs);
   let victim: Victim;
 

@@ -6,7 +6,7 @@ import { describeFailed, holdSeconds, openVictim, prefix, url, type Victim } fro
 
 const patientMs = 240_000;
 
-describe('nodes that fail @alone', function () {
+describe('nodes that fail', function () {
   this.timeout(2 * patientMs);
   let victim: Victim;
   let first: ClusterNode;

@@ -61,7 +61,7 @@ const cases: Killed[] = [
   },
 ];
 
-describe('processes of an LB pod that are killed @alone', function () {
+describe('processes of an LB pod that are killed', function () {
   this.timeout(2 * patientMs);
   let victim: Victim;
 

@@ -9,7 +9,7 @@ import { closeVictim, describeFailed, openVictim, prefix, type Victim } from './
 const patientMs = 120_000;
 const selector = 'app.kubernetes.io/instance=route-reflector';
 
-describe('reflectors that are rescheduled @alone', function () {
+describe('reflectors that are rescheduled', function () {
   this.timeout(3 * patientMs);
   let victim: Victim;
 
