@@ -29,19 +29,14 @@ export async function runOnMachine(job: Job, directory: string): Promise<Counts>
   return readCounts(job, directory, code);
 }
 
-/** One job at a time on each processor, the next when one is free; until `others` end they have all but one. */
-export async function runJobs(
-  jobs: readonly Job[],
-  runDir: string,
-  others: Promise<unknown> = Promise.resolve(),
-): Promise<Counts[]> {
+/** One job at a time on each processor, the next when one is free. */
+export async function runJobs(jobs: readonly Job[], runDir: string): Promise<Counts[]> {
   const kernels = new Map<KernelName, SetUp>();
   for (const { kernel } of jobs)
     if (kernel && !kernels.has(kernel)) kernels.set(kernel, await prepare({ kernel }));
   const waiting = jobs.map((job, i) => ({ job, directory: join(runDir, `part-${i + 1}`) }));
   const results: Counts[] = [];
-  const work = async (processor: number, i: number) => {
-    if (i > 0) await others;
+  const work = async (processor: number) => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const { job, directory } = next;
       mkdirSync(directory);
@@ -60,17 +55,14 @@ async function runInLab(job: Job, made: SetUp, runDir: string, processor: number
   return readCounts(job, runDir, await runPrefixed(job.name, made, { command, runDir, processor }));
 }
 
-/** In a cluster of its own, whatever else is up. Resolves when all is built that it needs; `counts` when it is over. */
-export async function startInCluster(job: Job, runDir: string): Promise<{ counts: Promise<Counts> }> {
+/** In a cluster of its own, whatever else is up. */
+export async function runInCluster(job: Job, runDir: string): Promise<Counts> {
   const made = await setUpCluster(await productArchives());
   mkdirSync(runDir);
   writeSetUp(runDir, made);
   const command = ['node', ...mochaCommand(job, runDir)];
-  const ended = runPrefixed(job.name, made.site, { command, runDir, env: siteEnvironment(made) });
-  const counts = ended.then((code) => readCounts(job, runDir, code));
-  // Whoever waits for it in the end hears of it.
-  counts.catch(() => undefined);
-  return { counts };
+  const options = { command, runDir, env: siteEnvironment(made) };
+  return readCounts(job, runDir, await runPrefixed(job.name, made.site, options));
 }
 
 /** Gives the exit code; 70 when there was no kernel to run it in. */
