@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 
+export interface Answer {
+  status: number;
+  text: string;
+}
+
 export interface ApiClient {
-  request(
-    method: string,
-    path: string,
-    body?: object,
-    contentType?: string,
-  ): Promise<{ status: number; text: string }>;
+  request(method: string, path: string, body?: object, contentType?: string): Promise<Answer>;
   /** The answer as an object; throws with the server's own words unless it is 2xx. */
   call<T>(method: string, path: string, body?: object, contentType?: string): Promise<T>;
 }
@@ -49,11 +49,14 @@ export function createApiClient(server: string, keys: string): ApiClient {
       });
     },
     async call(method, path, body, contentType) {
-      const { status, text } = await client.request(method, path, body, contentType);
-      if (status < 200 || status > 299)
-        throw new Error(`${method} ${path}: ${status} ${text.slice(0, 1000)}`);
-      return JSON.parse(text);
+      return objectOf(`${method} ${path}`, await client.request(method, path, body, contentType));
     },
   };
   return client;
+}
+
+/** The answer as an object; throws with the server's own words unless it is 2xx. */
+export function objectOf<T>(asked: string, { status, text }: Answer): T {
+  if (status < 200 || status > 299) throw new Error(`${asked}: ${status} ${text.slice(0, 1000)}`);
+  return JSON.parse(text);
 }

@@ -12,8 +12,8 @@ import { runInCluster, runJobs, runOnMachine } from './test-runs.ts';
 export const testUsage = `test [--unit-only | --charts-only | --images-only | --lab-only | --cluster-only] [--kernel host|latest|6.1] [--grep TEXT] [FILE…]`;
 
 /**
- * One kind after the other, though parts of the lab run beside each other: on two cores the cluster and the lab at once
- * save 2 minutes of 30, and take each other's processor. The last line is the sum. Gives the exit code.
+ * One kind after the other, though parts of the lab run beside each other: the cluster and the lab at once take each
+ * other's processor on two cores. The last line is the sum. Gives the exit code.
  */
 export async function runTests(args: string[]): Promise<number> {
   const selection = select(args);

@@ -13,7 +13,7 @@ const kernelFolder = join(import.meta.dirname, '..', 'kernel');
 const configFile = join(kernelFolder, 'lab-kernel.config');
 /** Of bugs that the lab ran into; each says in its head what happens without it. */
 const patchFolder = join(kernelFolder, 'patches');
-/** To be raised when something else than the source and the configuration changes what is built. */
+/** To be raised when something else than the source, the configuration and the patches changes what is built. */
 const recipe = 1;
 
 export const buildPackages = [

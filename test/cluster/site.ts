@@ -104,7 +104,7 @@ let platform: Promise<unknown> | undefined;
 function installPlatform(cluster: Cluster): Promise<unknown> {
   platform ??= (async () => {
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: platformNamespace } });
-    // Other processes test in the same cluster, and helm lets one at a time change a release.
+    // A process that tested in this cluster before may have installed it.
     const there = await cluster.helm(['list', '-n', platformNamespace, '--deployed', '--short']);
     const releases = Object.entries(platformReleases).filter(([name]) => !there.split('\n').includes(name));
     return Promise.all(

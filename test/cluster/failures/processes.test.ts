@@ -70,8 +70,10 @@ describe('processes of an LB pod that are killed', function () {
     victim = await openVictim();
   });
 
-  async function restartsOf(pod: Pod): Promise<number[]> {
-    const now = await victim.cluster.get<Pod>('pods', pod.metadata.name, testNamespace);
+  const look = (pod: Pod) => victim.cluster.get<Pod>('pods', pod.metadata.name, testNamespace);
+  const restartsOf = async (pod: Pod) => countRestarts(await look(pod));
+
+  function countRestarts(now: Pod | undefined): number[] {
     const names = ['controller', 'bgp-sidecar'];
     return names.map(
       (name) => now?.status.containerStatuses?.find((each) => each.name === name)?.restartCount ?? -1,
@@ -114,9 +116,9 @@ describe('processes of an LB pod that are killed', function () {
       await waitFor(
         'the container to have been killed for its memory',
         async () => {
-          const now = await victim.cluster.get<Pod>('pods', pod.metadata.name, testNamespace);
+          const now = await look(pod);
           const text = JSON.stringify(now?.status.containerStatuses);
-          const [after = 0] = await restartsOf(pod);
+          const [after = 0] = countRestarts(now);
           return (text.includes('OOMKilled') && after > before) || { notYet: text };
         },
         { deadlineMs: patientMs, everyMs: 200 },
@@ -138,7 +140,7 @@ describe('processes of an LB pod that are killed', function () {
       await waitFor(
         'another address of the pod',
         async () => {
-          const now = await victim.cluster.get<Pod>('pods', pod.metadata.name, testNamespace);
+          const now = await look(pod);
           const address = now?.status.podIP;
           return (address !== undefined && address !== pod.status.podIP) || { notYet: address ?? 'none' };
         },
