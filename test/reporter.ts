@@ -12,11 +12,11 @@ export function explainFailures(explain: Explain): void {
 
 const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants;
 
-/** One line per test, a failure with its reason right below it, and the counts in a file for who adds them up. */
+/** One line per test, a failure with its reason right below it, and the counts with the failures in a file for who adds them up. */
 export default class Lines {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     const { counts: file } = (options.reporterOptions ?? {}) as { counts?: string };
-    const counts = { passed: 0, failed: 0, skipped: 0, finished: false };
+    const counts = { passed: 0, failed: 0, skipped: 0, failures: [] as string[], finished: false };
     const save = () => {
       if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
     };
@@ -27,6 +27,7 @@ export default class Lines {
     });
     runner.on(EVENT_TEST_FAIL, (test, error: Error) => {
       counts.failed++;
+      counts.failures.push(`${titleOf(test)}\n${indent(error.message.slice(0, 500))}`);
       save();
       console.log(`  ✗ ${titleOf(test)}\n${indent(describe(error))}`);
       for (const explain of explanations) console.log(indent(explain()));

@@ -6,6 +6,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statfsSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,8 +16,11 @@ import type { RenderedFiles } from '../core/types.ts';
 
 export const mainFile = 'ipvs.conf';
 
-/** Resolves when all of it is on the disk. The calls into the page cache are not worth a thread of their own each. */
-export async function writeSet(directory: string, files: RenderedFiles): Promise<void> {
+/** Resolves when a file or a directory is where its file system keeps it. */
+export type Sync = (path: string) => Promise<void>;
+
+/** Resolves when all of it is synced. The calls into the page cache are not worth a thread of their own each. */
+export async function writeSet(directory: string, files: RenderedFiles, sync: Sync): Promise<void> {
   // not recursive: Node then calls a read-only disk ENOENT
   mkdirSync(directory);
   const written = new Set([directory, dirname(directory)]);
@@ -27,7 +31,7 @@ export async function writeSet(directory: string, files: RenderedFiles): Promise
     writeFileSync(path, text, { flag: 'wx', mode: 0o644 });
     written.add(dirname(path)).add(path);
   }
-  await Promise.all([...written].map(syncPath));
+  await Promise.all([...written].map(sync));
 }
 
 export function readSet(directory: string): RenderedFiles | undefined {
@@ -65,8 +69,18 @@ export function pointTo(link: string, set: string): void {
   }
 }
 
-/** fsync of a file or a directory. */
-export async function syncPath(path: string): Promise<void> {
+/** linux/magic.h */
+const tmpfsMagic = 0x01021994;
+
+/**
+ * fsync, or nothing on a file system in memory, as the chart's run directory is: there it would only send every
+ * change through other threads, each of which waits for its turn on a busy node.
+ */
+export function syncOf(directory: string): Sync {
+  return statfsSync(directory).type === tmpfsMagic ? async () => undefined : fsync;
+}
+
+async function fsync(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();

@@ -14,7 +14,7 @@ import type { RenderedFiles } from '../core/types.ts';
 import { problems } from '../errors.ts';
 import type { ConfigTest } from './config-test.ts';
 import { createConfigTester } from './config-tester.ts';
-import { linkedName, mainFile, pointTo, readSet, syncPath, writeSet } from './file-set.ts';
+import { linkedName, mainFile, pointTo, readSet, syncOf, writeSet } from './file-set.ts';
 
 export interface KeepalivedFiles {
   /** What `current` holds; undefined before the first commit. */
@@ -58,6 +58,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
     }
     rmSync(`${link}.new`, { force: true });
   });
+  const sync = syncOf(runDir);
   const tester = createConfigTester(runDir, options);
   const numbers = [generations, rejected].flatMap((place) => readdirSync(place).map(Number));
   let last = Math.max(0, ...numbers.filter(Number.isInteger));
@@ -70,7 +71,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
       const directory = join(generations, String(++last).padStart(6, '0'));
       try {
         // named without its number: it is another at each attempt, and the same trouble is told once
-        await guard(generations, () => writeSet(directory, files));
+        await guard(generations, () => writeSet(directory, files, sync));
       } catch (problem) {
         await rm(directory, { recursive: true, force: true });
         throw problem;
@@ -88,7 +89,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
         statSync(join(directory, mainFile));
         pointTo(link, basename(directory));
         onInPlace?.();
-        await syncPath(runDir);
+        await sync(runDir);
       });
       current = readSet(directory);
       currentName = basename(directory);

@@ -9,6 +9,8 @@ const interruptedCode = 130;
 export interface Counts {
   passed: number;
   failed: number;
+  /** What failed, in which job, and in short why: `failed` of them. */
+  failures: string[];
   /** By Ctrl-C: jobs that follow are not begun. */
   interrupted?: boolean;
 }
@@ -26,12 +28,14 @@ function countsFile(runDir: string): string {
 /** A part that did not get to its end has failed, whatever it counted. */
 export function readCounts({ name, mochaArgs }: Job, runDir: string, code: number): Counts {
   const interrupted = code === interruptedCode;
-  if (!existsSync(countsFile(runDir))) {
-    console.log(`  ✗ ${name}: no test ran (exit code ${code}): ${mochaArgs.join(' ')}`);
-    return { passed: 0, failed: 1, interrupted };
-  }
+  const fail = (passed: number, failures: string[], what: string): Counts => {
+    const failure = `${name} ✗ ${what}: ${mochaArgs.join(' ')}`;
+    console.log(`  ${failure}`);
+    return { passed, failed: failures.length + 1, failures: [...failures, failure], interrupted };
+  };
+  if (!existsSync(countsFile(runDir))) return fail(0, [], `no test ran (exit code ${code})`);
   const counts: Counts & { finished: boolean } = JSON.parse(readFileSync(countsFile(runDir), 'utf8'));
-  if (counts.finished && (code === 0 || counts.failed > 0)) return counts;
-  console.log(`  ✗ ${name}: ended with exit code ${code} before all tests had run: ${mochaArgs.join(' ')}`);
-  return { passed: counts.passed, failed: counts.failed + 1, interrupted };
+  const failures = counts.failures.map((failure) => `${name} ✗ ${failure}`);
+  if (counts.finished && (code === 0 || counts.failed > 0)) return { ...counts, failures };
+  return fail(counts.passed, failures, `ended with exit code ${code} before all tests had run`);
 }

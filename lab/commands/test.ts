@@ -13,7 +13,7 @@ export const testUsage = `test [--unit-only | --charts-only | --images-only | --
 
 /**
  * One kind after the other, though parts of the lab run beside each other: the cluster and the lab at once take each
- * other's processor on two cores. The last line is the sum. Gives the exit code.
+ * other's processor on two cores. What failed is told again at the end; the last line is the sum. Gives the exit code.
  */
 export async function runTests(args: string[]): Promise<number> {
   const selection = select(args);
@@ -45,6 +45,7 @@ export async function runTests(args: string[]): Promise<number> {
     results.push(await runInCluster(job, join(runDir, job.name)));
   }
   const sum = (what: 'passed' | 'failed') => results.reduce((all, each) => all + each[what], 0);
+  for (const failure of results.flatMap(({ failures }) => failures)) console.log(`\n${failure}`);
   console.log(`\nlogs: ${runDir}`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
   return sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;

@@ -8,13 +8,15 @@ export const records: Record<string, string> = {
   [`mail.${zone}`]: '192.0.2.20',
 };
 
-/** nsid (RFC 5001): an answer says which server gave it. lameduck: a leaving server answers as before. */
+/**
+ * nsid (RFC 5001): an answer says which server gave it. lameduck: a leaving server answers as before, as
+ * long as docs/operations.md asks of it. */
 const corefile = `${zone}:5353 {
   nsid
   errors
   ready
   health {
-    lameduck 5s
+    lameduck 10s
   }
   file /etc/coredns/zone
 }

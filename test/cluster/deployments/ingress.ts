@@ -28,8 +28,8 @@ export function ingressController(options: IngressController): object[] {
       ...['-kubernetes', '-kubernetes-in-cluster', `-kubernetes-namespace=${namespace}`],
       ...[`-kubernetes-ingress-class=${ingressClass}`, '-enable-kubernetes-endpointslices'],
       ...[`-address=:${port}`, '-proxy-preserve-host', '-kubernetes-https-redirect=false'],
-      // Ready when it knows the routes. When it leaves, it takes requests until the LB has heard of it.
-      ...['-wait-first-route-load', '-wait-for-healthcheck-interval=5s', '-source-poll-timeout=1000'],
+      // Ready when it knows the routes. When it leaves, it takes requests until the LB has heard of it (its own default: 45 s).
+      ...['-wait-first-route-load', '-wait-for-healthcheck-interval=10s', '-source-poll-timeout=1000'],
       '-access-log-disabled',
     ],
     resources: serverResources,
