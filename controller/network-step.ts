@@ -6,7 +6,7 @@ import type { NetworkResult, PodNetwork, PodNetworkKeeper } from './kernel/netwo
 import type { Metrics } from './metrics.ts';
 import { createTeller } from './report.ts';
 
-/** How often route, rules and sysctls are looked at when nothing changes: it costs a process or two. */
+/** How often route, rules and sysctls are looked at when nothing changes: with iptables-legacy it costs a process. */
 const lookEveryMs = 3000;
 
 /** The kernel or a tool of the image gave no answer: nothing is known, which is not the same as being wrong. */
@@ -14,8 +14,8 @@ const silent = new Set(['KERNEL_SILENT', 'COMMAND_SLOW', 'COMMAND_UNSTARTABLE'])
 
 export interface NetworkStep {
   /**
-   * Makes it so. When it was so at the last look, and that is old, a new look begins that nobody waits for: it takes
-   * tenths of a second in which no change of the servers would be taken. Rejects when no answer is to be had about a
+   * Makes it so. When it was so at the last look, and that is old, a new look begins that nobody waits for: where it
+   * starts a program, it takes tenths of a second in which no change of the servers would be taken. Rejects when no answer is to be had about a
    * network that was right at the last look: a no would withdraw LB pods whose rules are right, all that are short
    * of the same thing (memory, processor time) at once. A lease that is not renewed lapses instead.
    */

@@ -48,7 +48,7 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
   const name = linkedName(link);
   let current = name === undefined ? undefined : readSet(join(generations, name));
   let currentName = current && name;
-  guardSync(runDir, () => {
+  const sync = guardSync(runDir, () => {
     mkdirSync(runDir, { recursive: true });
     for (const place of [generations, rejected]) if (!existsSync(place)) mkdirSync(place);
     const earlier = readdirSync(generations).sort();
@@ -57,8 +57,8 @@ export function openKeepalivedFiles(runDir: string, options: { program?: string 
       if (found !== currentName && found !== before) rmSync(join(generations, found), { recursive: true });
     }
     rmSync(`${link}.new`, { force: true });
+    return syncOf(runDir);
   });
-  const sync = syncOf(runDir);
   const tester = createConfigTester(runDir, options);
   const numbers = [generations, rejected].flatMap((place) => readdirSync(place).map(Number));
   let last = Math.max(0, ...numbers.filter(Number.isInteger));
@@ -125,9 +125,9 @@ async function guard(path: string, work: () => Promise<void>): Promise<void> {
   });
 }
 
-function guardSync(path: string, work: () => void): void {
+function guardSync<Result>(path: string, work: () => Result): Result {
   try {
-    work();
+    return work();
   } catch (error) {
     throw problems.KEEPALIVED_FILES_UNWRITABLE(path, describeSystemError(error));
   }

@@ -30,6 +30,11 @@ export const u32: Codec<number> = {
   decode: (data) => (littleEndian ? data.readUInt32LE() : data.readUInt32BE()),
 };
 
+export const u32BigEndian: Codec<number> = {
+  encode: (value) => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value),
+  decode: (data) => data.readUInt32BE(),
+};
+
 /** A counter: exact up to 2^53. */
 export const u64: Codec<number> = {
   encode: (value) => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer),

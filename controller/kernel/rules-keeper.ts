@@ -26,19 +26,40 @@ export interface RulesKeeper {
   ensure(wanted: PacketRules): Promise<string[]>;
 }
 
+/** How often rules are made again that somebody else changed while they were read back. */
+const attempts = 3;
+
 export function createRulesKeeper(tool: RulesTool): RulesKeeper {
   // The kernel's own wording of our rules, read back right after they were made: what it reads later is
   // compared with that, so no text of ours has to equal the way a tool prints it.
-  let made: { wanted: string; lines: string[] } | undefined;
+  let made: { wanted: string; lines: string[]; generation: number | undefined } | undefined;
+
+  const make = async (rules: PacketRules, held: readonly string[], isCounted: boolean) => {
+    const ask = async () => (isCounted ? tool.generation?.() : undefined);
+    for (let attempt = 1; ; attempt++) {
+      const before = await ask();
+      await tool.replace(rules, held);
+      const lines = await tool.read();
+      const generation = await ask();
+      const isOursAlone = before === undefined || generation === before + 1;
+      if (isOursAlone || attempt === attempts) return { lines, generation };
+    }
+  };
 
   return {
     async ensure(rules) {
       const wanted = JSON.stringify(canonical(rules));
+      const asMade = made?.wanted === wanted ? made : undefined;
+      // Asked for before the rules are read: what changes in between gives another one at the next look.
+      const generation = await tool.generation?.();
+      if (generation !== undefined && generation === asMade?.generation) return [];
       const held = await tool.read();
-      if (made?.wanted === wanted && isEqual(held, made.lines)) return [];
-      await tool.replace(rules, held);
+      if (asMade && isEqual(held, asMade.lines)) {
+        asMade.generation = generation;
+        return [];
+      }
       const before = made;
-      made = { wanted, lines: await tool.read() };
+      made = { wanted, ...(await make(rules, held, generation !== undefined)) };
       if (isEqual(held, made.lines)) return [];
       if (before?.wanted === wanted) return [describeLoss(tool.name, before.lines, held)];
       return [`packet rules (${tool.name}): ${describeRules(rules)}`];

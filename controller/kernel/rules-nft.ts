@@ -11,6 +11,7 @@
 import { runCommand } from './command.ts';
 import { problems } from './errors.ts';
 import { acceptedIcmp, canonical, marksOf, type PacketRules, type RulesTool, sampleRules } from './rules.ts';
+import { rulesGeneration } from './rules-generation.ts';
 
 const table = 'ip portable_lb';
 
@@ -38,6 +39,7 @@ export const nft: RulesTool = {
     if (isNotPermitted(stderr)) throw problems.NO_NET_ADMIN('nft');
     return oneLine(stderr);
   },
+  generation: rulesGeneration,
   async read() {
     const { ok, stdout, stderr } = await runCommand('nft', ['-nn', 'list', 'table', ...table.split(' ')]);
     if (ok) return linesOf(stdout);

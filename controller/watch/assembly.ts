@@ -6,7 +6,7 @@
  * uid, no slices at all. The last of these is asked for anew before anybody's servers are taken away. Where only some
  * slices vanish, what the others say passes at once, and those are taken to be there still.
  */
-import type { V1EndpointSlice, V1Service } from '@kubernetes/client-node';
+import type { V1Endpoint, V1EndpointSlice, V1Service } from '@kubernetes/client-node';
 
 export interface Assembled {
   /** undefined: there is none */
@@ -124,23 +124,27 @@ function isOf({ metadata }: V1EndpointSlice, uid: string | undefined): boolean {
   return owner === undefined || uid === undefined || owner.uid === uid;
 }
 
-/** Those that are there no more; of their endpoints, those that no other slice has taken over. */
+/** Those that are there no more; of their endpoints, those that other slices have not taken over at every port. */
 function vanished(before: readonly V1EndpointSlice[], own: readonly V1EndpointSlice[]): V1EndpointSlice[] {
   const names = new Set(own.map(nameOf));
-  const addresses = new Set(own.flatMap(addressesOf));
+  const places = new Set(
+    own.flatMap((slice) => (slice.endpoints ?? []).flatMap((endpoint) => placesOf(slice, endpoint))),
+  );
   return before
     .filter((slice) => !names.has(nameOf(slice)))
     .map((slice) => ({
       ...slice,
-      endpoints:
-        slice.endpoints?.filter(
-          (endpoint) => !endpoint.addresses.some((address) => addresses.has(address)),
-        ) ?? [],
+      endpoints: (slice.endpoints ?? []).filter((endpoint) =>
+        placesOf(slice, endpoint).some((place) => !places.has(place)),
+      ),
     }));
 }
 
-function addressesOf({ endpoints }: V1EndpointSlice): string[] {
-  return endpoints?.flatMap(({ addresses }) => addresses) ?? [];
+/** By the port's name, since its number may differ by pod. */
+function placesOf({ ports }: V1EndpointSlice, { addresses }: V1Endpoint): string[] {
+  return addresses.flatMap((address) =>
+    (ports ?? []).map(({ name = '', protocol = 'TCP' }) => `${address} ${protocol} ${name}`),
+  );
 }
 
 function nameOf({ metadata }: V1EndpointSlice): string {

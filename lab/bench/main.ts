@@ -38,7 +38,8 @@ export async function run(args: string[]): Promise<number> {
   let crowd: Promise<Crowd> | undefined;
   const sections: Section[] = [];
   const file = join(site.runDir, resultFile);
-  for (const [, measure] of chosen) {
+  for (const [name, measure] of chosen) {
+    if (name === 'routes') await (await crowd)?.disband();
     const section = await measure(site, () => (crowd ??= gatherCrowd(site)));
     console.log(`\n${sectionText(section)}`);
     sections.push(section);

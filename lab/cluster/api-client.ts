@@ -13,7 +13,8 @@ export interface ApiClient {
   call<T>(method: string, path: string, body?: object, contentType?: string): Promise<T>;
 }
 
-const timeoutMs = 5000;
+/** A log comes by way of its node's kubelet, which may have much to do. */
+const timeoutMs = 30_000;
 
 /** A client of the API server as cluster administrator, for what a kubectl (0.2 s each) is too slow for. */
 export function createApiClient(server: string, keys: string): ApiClient {
@@ -53,6 +54,11 @@ export function createApiClient(server: string, keys: string): ApiClient {
     },
   };
   return client;
+}
+
+/** An object that is not there, not a path that the server does not know. */
+export function isMissing({ status, text }: Answer): boolean {
+  return status === 404 && text.startsWith('{') && JSON.parse(text).details?.name !== undefined;
 }
 
 /** The answer as an object; throws with the server's own words unless it is 2xx. */

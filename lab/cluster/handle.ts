@@ -4,7 +4,7 @@ import type { ClientRole, RouterRole } from '../api.ts';
 import { run } from '../network/command.ts';
 import { waitFor } from '../wait.ts';
 import type { Cluster, ClusterNode, CommandOptions, Explanation, KubernetesObject, Pod } from './api.ts';
-import { type ApiClient, createApiClient, objectOf } from './api-client.ts';
+import { type ApiClient, createApiClient, isMissing, objectOf } from './api-client.ts';
 import { type ControlPlane, waitForApi } from './control-plane.ts';
 import { explainCluster } from './explain.ts';
 import { apiUrl, type ClusterPaths, controlPlane } from './plan.ts';
@@ -94,7 +94,7 @@ export class Handle implements Cluster {
   ): Promise<T | undefined> {
     const path = `${collection(resource, namespace)}/${name}`;
     const answer = await this.api.request('GET', path);
-    return answer.status === 404 ? undefined : objectOf<T>(`GET ${path}`, answer);
+    return isMissing(answer) ? undefined : objectOf<T>(`GET ${path}`, answer);
   }
 
   async list<T = KubernetesObject>(resource: string, namespace: string, selector?: string): Promise<T[]> {

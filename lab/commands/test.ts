@@ -1,6 +1,6 @@
 /** `test`: every test, or those that are named. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkout } from '../kernel/places.ts';
 import { parseKernelName, readWantedKernel } from '../setup/config.ts';
@@ -17,7 +17,7 @@ export const testUsage = `test [--unit-only | --charts-only | --images-only | --
  */
 export async function runTests(args: string[]): Promise<number> {
   const selection = select(args);
-  const missing = selection.files.filter((file) => !existsSync(join(checkout, file)));
+  const missing = selection.files.filter((file) => !existsSync(resolve(checkout, file)));
   if (missing.length > 0) {
     console.error(`no such test file: ${missing.join(', ')}`);
     return 2;

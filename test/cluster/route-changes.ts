@@ -16,15 +16,18 @@ export interface Change {
 const leewayMs = 100;
 
 export async function routeChanges(cluster: Cluster, prefix: string, sinceMs: number): Promise<Change[]> {
-  const atRouter = cluster.router
-    .history(prefix)
-    .map(({ atMs, nextHops }, i, all) => changeOf('router', atMs, all[i - 1]?.nextHops ?? [], nextHops, 1));
-  const share = 1 / Math.max(1, cluster.router.nextHops(prefix).length);
+  const history = cluster.router.history(prefix);
+  const atRouter = history.map(({ atMs, nextHops }, i, all) =>
+    changeOf('router', atMs, all[i - 1]?.nextHops ?? [], nextHops, 1),
+  );
+  const shareAt = (ms: number) =>
+    1 / Math.max(1, history.findLast(({ atMs }) => atMs <= ms)?.nextHops.length ?? 1);
   const onNodes = (await nodeRouterLines(cluster, sinceMs))
     .filter((line) => line.event === 'route' && line.prefix === prefix)
-    .map(({ node, time, before, via }) =>
-      changeOf(node, Date.parse(time) - performance.timeOrigin, before, via, share),
-    );
+    .map(({ node, time, before, via }) => {
+      const atMs = Date.parse(time) - performance.timeOrigin;
+      return changeOf(node, atMs, before, via, shareAt(atMs));
+    });
   return [...atRouter, ...onNodes].filter(({ atMs }) => atMs >= sinceMs).sort((a, b) => a.atMs - b.atMs);
 }
 

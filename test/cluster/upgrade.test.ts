@@ -77,8 +77,9 @@ describe('upgrades and drains in the cluster', function () {
     expect(cluster.router.nextHops(prefix)).to.deep.equal(site.nodesOf(after));
     const changesAtRouter = changes.filter(({ where }) => where === 'router');
     for (const { after: nextHops } of changesAtRouter) expect(nextHops).to.not.be.empty;
-    // Whose flows move is the hash's choice; no change breaks a connection twice.
-    expect(kept.failed.length, describeChanges(changes)).to.be.at.most(keptConnections * changes.length);
+    // Whose flows move is the hash's choice: three standard deviations of so many draws.
+    const expected = keptConnections * movedBy(changes);
+    expect(kept.failed.length, describeChanges(changes)).to.be.at.most(expected + 3 * Math.sqrt(expected));
   });
 
   it('loses no request begun while no route changes when a node is drained', async function () {
@@ -116,10 +117,8 @@ describe('upgrades and drains in the cluster', function () {
     expect(refused.status, refused.text).to.equal(429);
     expect(refused.text).to.include('disruption budget');
     await cluster.kubectl(['uncordon', ...cluster.nodes.map(({ name }) => name)]);
-    await site.lbPods('shop', 2);
-    expect((await cluster.get('pods', second ?? '', testNamespace))?.metadata.deletionTimestamp).to.equal(
-      undefined,
-    );
+    const names = (await site.lbPods('shop', 2)).map(({ metadata }) => metadata.name);
+    expect(names).to.include(second).and.to.not.include(first);
   });
 });
 

@@ -14,6 +14,7 @@ import {
   type PodNetwork,
   type PodNetworkKeeper,
 } from '../../../controller/kernel/network.ts';
+import { rulesGeneration } from '../../../controller/kernel/rules-generation.ts';
 import { iptables } from '../../../controller/kernel/rules-iptables.ts';
 import { nft } from '../../../controller/kernel/rules-nft.ts';
 
@@ -126,6 +127,7 @@ const methods: Record<string, (...args: never[]) => unknown> = {
     network = await openPodNetwork({ log, ...(tool === 'any' ? {} : { tools: [tools[tool]] }) });
     return network.backend;
   },
+  rulesGeneration,
   async ensure(wanted: PodNetwork) {
     if (!network) throw new Error('openNetwork first');
     const { changed, problems, advice } = await network.ensure(wanted);

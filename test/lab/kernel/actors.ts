@@ -30,6 +30,8 @@ interface Calls {
   measureDump(): Promise<{ tookMs: number }>;
   readConntrack(): Promise<Conntrack>;
   openNetwork(tool: 'nft' | 'iptables' | 'any'): Promise<'nft' | 'iptables'>;
+  /** null: the kernel does not say. */
+  rulesGeneration(): Promise<number | null>;
   ensure(wanted: PodNetwork): Promise<NetworkOutcome>;
 }
 

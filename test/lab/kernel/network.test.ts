@@ -128,6 +128,24 @@ for (const tool of toolsHere())
     });
 
     if (tool === 'nft')
+      it('knows by the number of the rules that nobody changed them', async () => {
+        await ensure(wanted);
+        const number = await pod.rulesGeneration();
+        expect(number).to.be.a('number');
+        await ensure(wanted);
+        expect(await pod.rulesGeneration()).to.equal(number);
+        // One more for each transaction, ours and others'.
+        for (const change of ['add table ip other', 'flush chain ip portable_lb marks']) {
+          const before = (await pod.rulesGeneration()) ?? NaN;
+          inPod('nft', change);
+          expect(await pod.rulesGeneration()).to.equal(before + 1);
+        }
+        const before = (await pod.rulesGeneration()) ?? NaN;
+        await ensure(nothing);
+        expect(await pod.rulesGeneration()).to.equal(before + 1);
+      });
+
+    if (tool === 'nft')
       it('changes rules and leaves the chains: a hook that comes and goes would let packets through', async () => {
         const handles = () =>
           inPod('nft', '-a', 'list', 'table', 'ip', 'portable_lb').match(/chain \w+ { # handle \d+/g);

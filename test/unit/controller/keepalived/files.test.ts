@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
+import { syncOf } from '../../../../controller/keepalived/file-set.ts';
 import { openKeepalivedFiles } from '../../../../controller/keepalived/files.ts';
 import { fakeKeepalived } from './fake.ts';
 
@@ -58,6 +59,13 @@ describe('keepalived files', () => {
     const next = await again.stage(set('three'));
     expect([...generations()].sort().at(-1)).to.equal(basename(next));
     expect(basename(next) >= basename(half)).to.equal(true);
+  });
+
+  it('are synced on a disk, and not in memory, where that is only waiting', async () => {
+    const absent = join(runDir, 'absent');
+    await syncOf('/dev/shm')(absent);
+    const refusal = await syncOf('/proc')(absent).catch(({ code }: NodeJS.ErrnoException) => code);
+    expect(refusal).to.equal('ENOENT');
   });
 
   it('takes a current set that is torn for none', async () => {

@@ -118,14 +118,17 @@ COMMIT
 
 /** A tool at its edge: holds lines, as the kernel would. */
 function recordingTool(name: 'nft' | 'iptables', refusal?: string | Error) {
-  const kernel = { lines: [] as string[], replaced: 0 };
+  const kernel = { lines: [] as string[], replaced: 0, read: 0 };
   const tool: RulesTool = {
     name,
     async probe() {
       if (refusal instanceof Error) throw refusal;
       return refusal;
     },
-    read: async () => [...kernel.lines],
+    async read() {
+      kernel.read += 1;
+      return [...kernel.lines];
+    },
     async replace(rules) {
       kernel.lines = rules.prefixes.length === 0 ? [] : nftText(rules, []).split(/\s*\n\s*/);
       kernel.replaced += 1;
@@ -143,6 +146,56 @@ describe('kernel: the keeper of packet rules', () => {
     expect(await keeper.ensure(shuffled)).to.deep.equal([]);
     expect(kernel.replaced).to.equal(1);
     expect(await keeper.ensure(none)).to.deep.equal(['packet rules (nft): removed']);
+  });
+
+  /** As the kernel counts: one more for each transaction, whoever's. */
+  function countingTool() {
+    const { tool, kernel } = recordingTool('nft');
+    const count = { number: 7 as number | undefined };
+    const counting: RulesTool = {
+      ...tool,
+      generation: async () => count.number,
+      async replace(rules, held) {
+        await tool.replace(rules, held);
+        if (count.number !== undefined) count.number += 1;
+      },
+    };
+    return { tool: counting, kernel, count };
+  }
+
+  it('reads them again when the number that the kernel gives them is another, or is not to be had', async () => {
+    const { tool, kernel, count } = countingTool();
+    const keeper = createRulesKeeper(tool);
+    const readAt = async (number: number | undefined) => {
+      count.number = number;
+      const before = kernel.read;
+      expect(await keeper.ensure(full)).to.deep.equal([]);
+      return kernel.read - before;
+    };
+    await keeper.ensure(full);
+    expect([await readAt(8), await readAt(9), await readAt(9)]).to.deep.equal([0, 1, 0]);
+    expect([await readAt(undefined), await readAt(9), await readAt(9)]).to.deep.equal([1, 1, 0]);
+    kernel.lines = [];
+    count.number = 10;
+    expect(await keeper.ensure(full)).to.deep.equal(['packet rules (nft) were gone: put back']);
+  });
+
+  it('makes them again when somebody changed them while they were read back, and takes nothing of that for its own', async () => {
+    const { tool, kernel, count } = countingTool();
+    let foreign = 1;
+    const keeper = createRulesKeeper({
+      ...tool,
+      async replace(rules, held) {
+        await tool.replace(rules, held);
+        if (foreign-- <= 0) return;
+        kernel.lines.push('accept');
+        count.number = (count.number ?? 0) + 1;
+      },
+    });
+    await keeper.ensure(full);
+    expect(kernel.replaced).to.equal(2);
+    expect(kernel.lines).to.not.include('accept');
+    expect(await keeper.ensure(full)).to.deep.equal([]);
   });
 
   it('tells which rule somebody took or added, and puts all back', async () => {

@@ -9,7 +9,7 @@ import { ApiServer, until } from '../../common/kubernetes/api-server.ts';
 const services = '/api/v1/namespaces/default/services';
 const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
 const ingresses = '/apis/networking.k8s.io/v1/namespaces/default/ingresses';
-const quick = { burstMs: 2, quietMs: 60, longestMs: 250 };
+const quick = { burstMs: 2, quietMs: 300, longestMs: 700 };
 
 describe('endpoints from the Kubernetes API', () => {
   let server: ApiServer;
@@ -58,12 +58,12 @@ describe('endpoints from the Kubernetes API', () => {
     return stored.metadata?.uid ?? '';
   }
 
-  function putSlice(name: string, addresses: string[], uid?: string, of = 'web') {
+  function putSlice(name: string, addresses: string[], uid?: string, of = 'web', port: object = {}) {
     const owner = uid === undefined ? {} : { ownerReferences: [{ kind: 'Service', name: of, uid }] };
     server.put(slices, {
       metadata: { name, labels: { 'kubernetes.io/service-name': of }, ...owner },
       addressType: 'IPv4',
-      ports: [{ port: 8080 }],
+      ports: [{ port: 8080, ...port }],
       endpoints: addresses.map((address) => ({ addresses: [address] })),
     });
   }
@@ -147,11 +147,29 @@ describe('endpoints from the Kubernetes API', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       putSlice(`web-${n}`, [`10.42.1.${n - 3}`], uid);
     }
-    await until(
-      () => given.at(-1)?.slices.every(({ metadata }) => /-[456]$/.test(metadata?.name ?? '')) === true,
-    );
+    const namesGiven = () => given.at(-1)?.slices.map(({ metadata }) => metadata?.name ?? '');
+    await until(() => namesGiven()?.sort().join() === 'web-4,web-5,web-6', namesGiven);
     for (const snapshot of given.slice(from))
       expect(addressesOf(snapshot)?.split(',').sort()).to.deep.equal(['10.42.1.1', '10.42.1.2', '10.42.1.3']);
+  });
+
+  it('does not take a server at one port for the one at another that vanished', async () => {
+    const [http, https] = [{ name: 'http' }, { name: 'https', port: 8443 }];
+    const uid = putService('web');
+    putSlice('web-http', ['10.42.1.1'], uid, 'web', http);
+    putSlice('web-https', ['10.42.1.1'], uid, 'web', https);
+    await follow();
+    await untilAddresses('10.42.1.1,10.42.1.1');
+    const from = given.length;
+    server.remove(slices, 'web-https');
+    putSlice('web-http', ['10.42.1.1', '10.42.1.2'], uid, 'web', http);
+    await until(() => given.length > from);
+    putSlice('web-https-2', ['10.42.1.1', '10.42.1.2'], uid, 'web', https);
+    await untilAddresses('10.42.1.1,10.42.1.2,10.42.1.1,10.42.1.2');
+    for (const snapshot of given.slice(from)) {
+      const atHttps = snapshot.slices.filter(({ ports }) => ports?.[0]?.name === 'https');
+      expect(atHttps.flatMap(({ endpoints }) => endpoints ?? [])).to.not.be.empty;
+    }
   });
 
   it('lets a server go at once while other slices are being put together', async () => {
