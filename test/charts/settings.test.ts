@@ -102,7 +102,7 @@ describe('settings of the chart portable-lb', () => {
   it('have the defaults of the programs where the chart has one too', () => {
     const [settings] = settingsOf(render('--values', least));
     const { settings: defaults } = parseSettings(
-      'service: { name: web, namespace: lb }\nvip: { prefixes: [203.0.113.0/28] }\nendpoints: { source: kubernetes }\nbgp: { localAS: 64512, peers: [{ host: route-reflector.lb.svc.cluster.local }] }',
+      'service: { name: web, namespace: lb }\nvip: { prefixes: [203.0.113.0/28] }\nendpoints: { source: kubernetes }\nbgp: { localAS: 64512, peers: [{ host: route-reflector.lb.svc }] }',
       'defaults',
     );
     expect(settings).to.deep.equal(defaults);

@@ -81,7 +81,7 @@ async function open(): Promise<Site> {
 }
 
 /** Where LB pods peer. */
-const peers = [{ host: `route-reflector.${platformNamespace}.svc.cluster.local` }];
+const peers = [{ host: `route-reflector.${platformNamespace}.svc` }];
 
 const chart = (name: string) => join(checkout, 'charts', name);
 

@@ -86,7 +86,7 @@
 {{- $faults = append $faults "bgp.localAS: is missing: set the AS number that LB pods and their peers have, such as 64512" }}
 {{- end }}
 {{- if not .Values.bgp.peers }}
-{{- $faults = append $faults "bgp.peers: is missing: set a list of one or more reflectors or routers, such as [{ address: 10.0.0.251 }] or [{ host: route-reflector.lb.svc.cluster.local }] (or bgp.enabled: false)" }}
+{{- $faults = append $faults "bgp.peers: is missing: set a list of one or more reflectors or routers, such as [{ address: 10.0.0.251 }] or [{ host: route-reflector.lb.svc }] (or bgp.enabled: false)" }}
 {{- end }}
 {{- range $i, $peer := .Values.bgp.peers }}
 {{- if eq (empty $peer.host) (empty $peer.address) }}
