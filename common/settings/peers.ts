@@ -4,8 +4,7 @@ import { agreeing, expects, fields, integer, show } from '../schema.ts';
 import { asNumber } from './as-number.ts';
 import { absolutePath, unicastAddress } from './shapes.ts';
 
-const hostWords =
-  'a DNS name, such as route-reflector.lb.svc: lower-case letters, digits, hyphens and dots';
+const hostWords = 'a DNS name, such as route-reflector.lb.svc: lower-case letters, digits, hyphens and dots';
 const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
 /** RFC 1123; a dot at the end keeps the search domains of resolv.conf out, and the queries that they cost. */
 const hostShape = new RegExp(`^${label}(\\.${label})*\\.?$`);

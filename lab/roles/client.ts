@@ -3,6 +3,7 @@ import type { LabContext } from '../context.ts';
 import { inNamespace } from '../network/command.ts';
 import { clientAddress, clientLan } from '../network/plan.ts';
 import type { LabProcess } from '../processes.ts';
+import { sourcePorts } from './agent-requests.ts';
 import type { LoadOptions } from './client-api.ts';
 import { summarize } from './load-report.ts';
 import { BaseRole, clientLink } from './role.ts';
@@ -156,6 +157,7 @@ function clientPlan(context: LabContext, index: number) {
     // wrk and the agent open thousands of connections to one address.
     sysctls: {
       'net.ipv4.ip_local_port_range': '1024 65535',
+      'net.ipv4.ip_local_reserved_ports': `${sourcePorts.first}-${sourcePorts.last}`,
       'net.ipv4.tcp_tw_reuse': 1,
       // A retransmission would change the socket's hash, which nodes go by as no node does that is another machine.
       'net.core.txrehash': 0,
