@@ -75,7 +75,11 @@ function parseFile(file: string, text: string, include: ReadIncluded): Statement
   return root;
 }
 
+/** Nearly every line: words of letters and digits, or braces where they may stand. All others are looked at closely. */
+const plainLine = /^[ \t]*(?:\}|[\w.:/-]+(?: [\w.:/-]+)*(?: \{)?)?[ \t]*$/;
+
 function splitLine(text: string, at: { file: string; line: number }): string[] {
+  if (plainLine.test(text)) return text.trim() === '' ? [] : text.trim().split(' ');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\x00-\x08\x0a-\x1f\x7f]/.test(text)) throw new TextFault(at, 'a control character');
   if (/\\[ \t]*$/.test(text)) throw new TextFault(at, 'a "\\" at the end of a line');

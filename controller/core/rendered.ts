@@ -120,9 +120,13 @@ function checkMethod(block: readonly Statement[]) {
 }
 
 function one(block: readonly Statement[], keywords: readonly string[]): Statement | undefined {
-  const [first, second] = block.filter(({ words }) => keywords.includes(words[0] ?? ''));
-  if (second) throw new TextFault(second, `"${second.words[0]}" is there twice`);
-  return first;
+  let found: Statement | undefined;
+  for (const statement of block) {
+    if (!keywords.includes(statement.words[0] ?? '')) continue;
+    if (found) throw new TextFault(statement, `"${statement.words[0]}" is there twice`);
+    found = statement;
+  }
+  return found;
 }
 
 function number(statement: Statement | undefined, absent: number): number {

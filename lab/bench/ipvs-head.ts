@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Asking takes at most a tenth of the processor: it is the one that is measured. */
 const askingShare = 0.1;
+/** Who asks may lose the processor while it does: it is not to sleep ten times as long for that. */
+const longestRestMs = 6;
 
 /**
  * The beginning of a namespace's /proc/net/ip_vs, asked again and again for one real server. A server that is
@@ -40,7 +42,8 @@ export class IpvsHead {
           `waited ${deadlineMs / 1000} s for ${address} to be ${wanted}; IPVS begins:\n${head}`,
         );
       }
-      await sleep(Math.max(1, (answeredAtMs - askedAtMs) / askingShare));
+      const restMs = (answeredAtMs - askedAtMs) / askingShare;
+      await sleep(Math.min(Math.max(1, restMs), longestRestMs));
     }
   }
 
