@@ -157,7 +157,7 @@ for (const tool of toolsHere())
         0,
       );
       const lost = (grown['client TCPSynRetrans'] ?? 0) - twice;
-      expect(lost, `SYNs lost, of ${done} requests: ${JSON.stringify(grown)}`).to.equal(0);
+      expect(lost, `SYNs lost, of ${done} requests: ${JSON.stringify(grown)}`).to.be.at.most(0);
     });
 
     it('tells conntrack of the pod', async () => {
