@@ -36,7 +36,7 @@ export async function writeFileAtomic(
       await handle.close();
     }
     await rename(beside, path);
-    if (durability === 'disk') await syncDirectory(directory);
+    if (durability === 'disk') await syncPath(directory);
   } catch (error) {
     await unlink(beside).catch(() => undefined);
     throw problems.FILE_UNWRITABLE(path, describeSystemError(error));
@@ -58,8 +58,9 @@ export function describeSystemError(error: unknown): string {
   return reason.includes(systemCode(error) ?? '') ? reason : `${systemCode(error)}: ${reason}`;
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+/** fsync of a file or a directory. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {

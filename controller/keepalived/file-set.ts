@@ -10,8 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncPath } from '../../common/files.ts';
 import type { RenderedFiles } from '../core/types.ts';
 
 export const mainFile = 'ipvs.conf';
@@ -77,14 +77,5 @@ const tmpfsMagic = 0x01021994;
  * change through other threads, each of which waits for its turn on a busy node.
  */
 export function syncOf(directory: string): Sync {
-  return statfsSync(directory).type === tmpfsMagic ? async () => undefined : fsync;
-}
-
-async function fsync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return statfsSync(directory).type === tmpfsMagic ? async () => undefined : syncPath;
 }

@@ -34,15 +34,16 @@ export function createRulesKeeper(tool: RulesTool): RulesKeeper {
   // compared with that, so no text of ours has to equal the way a tool prints it.
   let made: { wanted: string; lines: string[]; generation: number | undefined } | undefined;
 
-  const make = async (rules: PacketRules, held: readonly string[], isCounted: boolean) => {
-    const ask = async () => (isCounted ? tool.generation?.() : undefined);
+  /** @param counted the number of the kernel's rules before; undefined where it does not say */
+  const make = async (rules: PacketRules, held: readonly string[], counted: number | undefined) => {
+    let before = counted;
     for (let attempt = 1; ; attempt++) {
-      const before = await ask();
       await tool.replace(rules, held);
       const lines = await tool.read();
-      const generation = await ask();
+      const generation = before === undefined ? undefined : await tool.generation?.();
       const isOursAlone = before === undefined || generation === before + 1;
       if (isOursAlone || attempt === attempts) return { lines, generation };
+      before = generation;
     }
   };
 
@@ -59,7 +60,7 @@ export function createRulesKeeper(tool: RulesTool): RulesKeeper {
         return [];
       }
       const before = made;
-      made = { wanted, ...(await make(rules, held, generation !== undefined)) };
+      made = { wanted, ...(await make(rules, held, generation)) };
       if (isEqual(held, made.lines)) return [];
       if (before?.wanted === wanted) return [describeLoss(tool.name, before.lines, held)];
       return [`packet rules (${tool.name}): ${describeRules(rules)}`];
