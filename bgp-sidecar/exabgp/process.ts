@@ -1,9 +1,9 @@
 /** One run of ExaBGP: its output goes into our log, its end is told with the reason. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Logger } from '../../common/log.ts';
+import { exabgpCommand } from './command.ts';
 import { type LogLine, readLogLine } from './log-lines.ts';
 
 export interface ExabgpRun {
@@ -27,8 +27,7 @@ export interface RunParts {
 
 export function runExabgp({ program, configFile, env, log, onLine }: RunParts): ExabgpRun {
   let ending = false;
-  // the file of environment settings that does not exist: everything is in env
-  const [first = '', ...rest] = bindToUs([program, '--env', '/nonexistent', configFile], env.PATH);
+  const [first = '', ...rest] = exabgpCommand(program, configFile, env.PATH);
   const child = spawn(first, rest, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -67,18 +66,6 @@ export function runExabgp({ program, configFile, env, log, onLine }: RunParts): 
     },
     killHelpers: () => killAll(childrenOf(child)),
   };
-}
-
-/**
- * The kernel ends it with us, also by kill -9 of us where no PID namespace does (prctl(2), PR_SET_PDEATHSIG). Without
- * setpriv of util-linux it ends by itself within a second, when helper after helper finds our socket closed.
- */
-function bindToUs(command: string[], path = ''): string[] {
-  const setpriv = path
-    .split(':')
-    .map((directory) => join(directory, 'setpriv'))
-    .find(existsSync);
-  return setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', ...command];
 }
 
 /** From /proc: ExaBGP does not tell the pid of its helper, and children files are not in every kernel. */
