@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parsePrefix } from './cidr.ts';
 import { sandboxName } from './sandbox.ts';
 import { readState, type StateRead, writeState } from './state-file.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readState, type StateRead, writeState } from './state-file.ts';
 
 export type PrefixState = 'announced' | 'last-resort' | 'withdrawn';

@@ -1,5 +1,5 @@
 /** What the settings file of the node router may say. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Prefix, parsePrefix } from '../common/cidr.ts';
 import type { Problem } from '../common/problem.ts';
 import { describeIssues, expects, fields, integer, matching, oneOf } from '../common/schema.ts';

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { expects, matching } from '../schema.ts';
 
 /** What is used of the manifests, and must be right; all else in them is let through unseen. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { expects } from '../schema.ts';
 
 /** RFC 6793; never 0 (RFC 7607), 23456 (RFC 6793), 65535 and 4294967295 (RFC 7300). */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { agreeing, expects, fields, integer, show } from '../schema.ts';
 import { asNumber } from './as-number.ts';
 import { peers } from './peers.ts';

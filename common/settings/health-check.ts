@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { agreeing, expects, fields, integer, matching, oneOf } from '../schema.ts';
 
 const http = fields({

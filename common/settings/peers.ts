@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { agreeing, expects, fields, integer, show } from '../schema.ts';
 import { asNumber } from './as-number.ts';
 import { absolutePath, unicastAddress } from './shapes.ts';

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { overlaps, type Prefix, parsePrefix } from '../cidr.ts';
 import { agreeing, expects, matching, show } from '../schema.ts';
 

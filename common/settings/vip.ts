@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { contains, firstUsable, type Prefix, parsePrefix } from '../cidr.ts';
 import { agreeing, expects, fields, oneOf, show } from '../schema.ts';
 import { prefixes, unicastAddress } from './shapes.ts';
