@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contains, parsePrefix } from '../common/cidr.ts';
 import { monotonicMs } from '../common/clock.ts';
+import { collectAtRest } from '../common/collect-at-rest.ts';
 import type { Logger } from '../common/log.ts';
 import { openedOnce } from '../common/opened-once.ts';
 import { sandboxName } from '../common/sandbox.ts';
@@ -26,6 +27,9 @@ import { createReconciler, type Reconciler } from './reconcile.ts';
 import { createSchedulerProbe } from './scheduler-probe.ts';
 import { createServiceWatch } from './service-watch.ts';
 import { createVerifier } from './verify.ts';
+
+/** After the last reload. */
+const restMs = 10_000;
 
 export interface Parts {
   readonly reconciler: Reconciler;
@@ -86,6 +90,7 @@ export async function makeParts(
       return against;
     },
     onAccepted,
+    onReloaded: collectAtRest(restMs),
     planner: createPlanner({
       marks: await readMarks(config.marksFile, held ?? []),
       notifyFifo,

@@ -22,6 +22,8 @@ import type { ServiceWatch } from './service-watch.ts';
 const patienceMs = 1000;
 /** keepalived says nothing of how far it is: a long list gets longer. */
 const patiencePerServerMs = 1;
+/** At the start the packet rules are made once, with the Service's ports: those of a Service that is not there have none. */
+const firstSnapshotMs = 900;
 /** When keepalived has nothing to do, or is not there, nobody else will mend a difference. */
 const patienceAloneMs = 200;
 
@@ -35,6 +37,8 @@ export interface RolloutParts {
   readonly acceptPlan: (plan: Plan) => Promise<readonly Error[]>;
   /** A configuration is in force from now on: only then are the endpoints followed that it names. */
   readonly onAccepted: (configuration: Configuration) => void;
+  /** A reload is over. */
+  readonly onReloaded: () => void;
   readonly serviceWatch: ServiceWatch;
   readonly planner: Planner;
   readonly applier: Applier;
@@ -64,6 +68,7 @@ export function createRollout(parts: RolloutParts): Rollout {
   let plan: Plan | undefined;
   let served: string | undefined;
   let notes: readonly Note[] = [];
+  let awaitedSinceMs: number | undefined;
   const tellNotes = createTeller((text) => log.warn('endpoints', {}, text));
   const nameOf = ({ settings }: Configuration) => serviceWatch.nameOf(settings.service);
 
@@ -77,7 +82,9 @@ export function createRollout(parts: RolloutParts): Rollout {
     if (served !== undefined && served !== asked) return [problems.SERVICE_CHANGED(served, asked)];
     if (!snapshot) {
       parts.onAccepted(configuration);
-      if (!parts.inheritsRules) await network.ensure(prefixes, [], unmatched);
+      awaitedSinceMs ??= nowMs();
+      const isLate = nowMs() - awaitedSinceMs >= firstSnapshotMs;
+      if (isLate && !parts.inheritsRules) await network.ensure(prefixes, [], unmatched);
       return [];
     }
     const next = await planner.plan(configuration, snapshot, nowMs());
@@ -129,6 +136,7 @@ export function createRollout(parts: RolloutParts): Rollout {
   }
 
   function report(service: string, before: readonly VirtualService[], next: Plan, took: StepDurations) {
+    parts.onReloaded();
     metrics.reloads.inc({ outcome: 'applied' });
     for (const [step, ms] of Object.entries(took))
       metrics.reloadSeconds.observe({ step: step.replace(/Ms$/, '') }, ms / 1000);

@@ -3,7 +3,7 @@
  * takes longer than all else between an endpoint's change and the kernel, so one `--config-test` waits: its log
  * file is a FIFO, which it opens before it reads any configuration (main.c, option t), and that open blocks until
  * someone reads. A test then is: point `candidate` at the staged set, open the FIFO, read words and exit code.
- * Where none waits, a fresh one is started: the result is the same.
+ * Where none waits, as at the controller's own start, a fresh one is started: the result is the same.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
@@ -30,18 +30,25 @@ export interface ConfigTester {
 
 /** The next one is loaded when the reload that follows a test is over. */
 const settleMs = 50;
+/** The first one not while the LB pod starts: everything else there is in more of a hurry. */
+const firstAfterMs = 2000;
 
-export function createConfigTester(runDir: string, options: ConfigTestOptions = {}): ConfigTester {
+export interface ConfigTesterOptions extends ConfigTestOptions {
+  readonly firstAfterMs?: number;
+}
+
+export function createConfigTester(runDir: string, options: ConfigTesterOptions = {}): ConfigTester {
   const { program = 'keepalived', deadlineMs = defaultDeadlineMs } = options;
   const fifo = join(runDir, `config-test.${process.pid}.fifo`);
   const candidate = join(runDir, 'candidate');
   let waiting: ChildProcess | undefined;
   let closed = false;
+  const firstAtMs = performance.now() + (options.firstAfterMs ?? firstAfterMs);
 
   for (const name of readdirSync(runDir)) if (/^config-test\..*fifo$/.test(name)) rmSync(join(runDir, name));
 
-  const prepare = async (delayMs: number) => {
-    await sleep(delayMs, undefined, { ref: false });
+  const prepare = async () => {
+    await sleep(Math.max(settleMs, firstAtMs - performance.now()), undefined, { ref: false });
     if (closed || waiting) return;
     if (!existsSync(fifo)) await promisify(execFile)('mkfifo', ['-m', '600', fifo]);
     const options = ['--all-config', `--config-test=${fifo}`, '--use-file', join(candidate, mainFile)];
@@ -53,8 +60,17 @@ export function createConfigTester(runDir: string, options: ConfigTestOptions = 
     child.once('error', forget).once('exit', forget).unref();
     waiting = child;
   };
-  const prepareSoon = (delayMs: number) => void prepare(delayMs).catch(() => undefined);
-  prepareSoon(0);
+  let preparing = false;
+  const prepareSoon = () => {
+    if (preparing) return;
+    preparing = true;
+    void prepare()
+      .catch(() => undefined)
+      .finally(() => {
+        preparing = false;
+      });
+  };
+  prepareSoon();
 
   /** The waiting one's verdict; undefined where none waits. */
   const ask = async (directory: string): Promise<Run | undefined> => {
@@ -76,7 +92,7 @@ export function createConfigTester(runDir: string, options: ConfigTestOptions = 
       if (hollow) return hollow;
       const run = await ask(directory);
       const result = run ? judge(run) : await testConfiguration(file, options);
-      prepareSoon(settleMs);
+      prepareSoon();
       return result;
     },
     close() {

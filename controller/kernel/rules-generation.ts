@@ -15,7 +15,10 @@ const answer = attributeSet({ generation: [1, u32BigEndian] }); // NFTA_GEN_ID
 
 let opened: { socket: NetlinkSocket; queue: RequestQueue } | undefined;
 
-/** undefined: the kernel does not say (no nf_tables, no privilege, no answer). Each committed transaction adds one. */
+/**
+ * undefined: the kernel does not say (no nf_tables, no privilege, no answer). A network namespace begins with 1
+ * (nf_tables_init_net), and each committed transaction adds one.
+ */
 export async function rulesGeneration(): Promise<number | undefined> {
   try {
     opened ??= open();

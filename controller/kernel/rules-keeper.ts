@@ -26,13 +26,22 @@ export interface RulesKeeper {
   ensure(wanted: PacketRules): Promise<string[]>;
 }
 
+interface Made {
+  readonly wanted: string;
+  readonly lines: readonly string[];
+  /** The number of the kernel's rules when these were read. */
+  generation: number | undefined;
+}
+
+/** The number of the rules of a network namespace in which nobody has made any. */
+const untouched = 1;
 /** How often rules are made again that somebody else changed while they were read back. */
 const attempts = 3;
 
 export function createRulesKeeper(tool: RulesTool): RulesKeeper {
   // The kernel's own wording of our rules, read back right after they were made: what it reads later is
   // compared with that, so no text of ours has to equal the way a tool prints it.
-  let made: { wanted: string; lines: string[]; generation: number | undefined } | undefined;
+  let made: Made | undefined;
 
   /** @param counted the number of the kernel's rules before; undefined where it does not say */
   const make = async (rules: PacketRules, held: readonly string[], counted: number | undefined) => {
@@ -50,22 +59,27 @@ export function createRulesKeeper(tool: RulesTool): RulesKeeper {
   return {
     async ensure(rules) {
       const wanted = JSON.stringify(canonical(rules));
-      const asMade = made?.wanted === wanted ? made : undefined;
       // Asked for before the rules are read: what changes in between gives another one at the next look.
       const generation = await tool.generation?.();
-      if (generation !== undefined && generation === asMade?.generation) return [];
-      const held = await tool.read();
-      if (asMade && isEqual(held, asMade.lines)) {
-        asMade.generation = generation;
+      const before = made;
+      const held = known(before, generation) ?? (await tool.read());
+      if (before?.wanted === wanted && isEqual(held, before.lines)) {
+        before.generation = generation;
         return [];
       }
-      const before = made;
       made = { wanted, ...(await make(rules, held, generation)) };
       if (isEqual(held, made.lines)) return [];
       if (before?.wanted === wanted) return [describeLoss(tool.name, before.lines, held)];
       return [`packet rules (${tool.name}): ${describeRules(rules)}`];
     },
   };
+}
+
+/** What the kernel holds, where its number tells: each reading is a program to start. */
+function known(made: Made | undefined, generation: number | undefined): readonly string[] | undefined {
+  if (generation === undefined) return undefined;
+  if (generation === made?.generation) return made.lines;
+  return generation === untouched ? [] : undefined;
 }
 
 function describeRules({ prefixes, ports, unmatched }: PacketRules): string {

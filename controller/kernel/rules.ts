@@ -17,7 +17,10 @@ export interface RulesTool {
   readonly name: 'nft' | 'iptables';
   /** Can this kernel do it, really? Changes nothing. A string says why not; lack of a privilege throws Problem. */
   probe(): Promise<string | undefined>;
-  /** One more for each change of whatever rules the kernel has; undefined where it does not say. Never throws. */
+  /**
+   * One more for each change of whatever rules the kernel has, and 1 before the first; undefined where it does not
+   * say. Never throws.
+   */
   generation?(): Promise<number | undefined>;
   /** Our rules as the kernel holds them, one a line; [] when there are none. Throws Problem. */
   read(): Promise<string[]>;

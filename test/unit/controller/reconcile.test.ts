@@ -83,6 +83,7 @@ function setUp({ inheritsRules = false } = {}) {
     accept: async () => state.against,
     acceptPlan: async () => state.againstPlan,
     onAccepted: ({ settings }) => void followed.push(settings.service.name ?? ''),
+    onReloaded: () => undefined,
     serviceWatch: createServiceWatch(log, () => state.nowMs),
     planner: createPlanner({
       marks: { marks: {}, next: 1 },
@@ -118,9 +119,12 @@ function setUp({ inheritsRules = false } = {}) {
 }
 
 describe('reconcile', () => {
-  it('makes the route before the Service is known, and does not claim to be ready to announce', async () => {
-    const { reconciler, did, leases } = setUp();
+  it('makes the route before the Service is known when that takes a second, and does not claim to be ready to announce', async () => {
+    const { reconciler, did, leases, state } = setUp();
     reconciler.offerConfiguration(configuration());
+    await reconciler.turn();
+    expect(did).to.deep.equal([]);
+    state.nowMs += 1000;
     await reconciler.turn();
     expect(did).to.deep.equal(['network 203.0.113.0/28']);
     expect(leases[0]).to.include({ snapshotSeen: false });

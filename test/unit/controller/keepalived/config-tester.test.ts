@@ -39,7 +39,7 @@ describe('keepalived --config-test started ahead', function () {
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, 'ipvs.conf'), `set ${name}`);
     }
-    tester = createConfigTester(fake.directory, { program: fake.program, deadlineMs });
+    tester = createConfigTester(fake.directory, { program: fake.program, deadlineMs, firstAfterMs: 0 });
     await started(1);
   };
   const judge = (name: string) => tester.test(join(fake.directory, 'generations', name));

@@ -180,6 +180,27 @@ describe('kernel: the keeper of packet rules', () => {
     expect(await keeper.ensure(full)).to.deep.equal(['packet rules (nft) were gone: put back']);
   });
 
+  it('reads nothing that it knows: the first rules of a namespace, and what stands when others are wanted', async () => {
+    const { tool, kernel, count } = countingTool();
+    count.number = 1;
+    const given: (readonly string[])[] = [];
+    const keeper = createRulesKeeper({
+      ...tool,
+      async replace(rules, held) {
+        given.push(held);
+        await tool.replace(rules, held);
+      },
+    });
+    await keeper.ensure(withoutPorts);
+    const first = kernel.lines;
+    await keeper.ensure(full);
+    expect(given).to.deep.equal([[], first]);
+    expect(kernel.read).to.equal(2); // each time what the kernel made of them
+    count.number = 9;
+    await keeper.ensure(withoutPorts);
+    expect(kernel.read).to.equal(4);
+  });
+
   it('makes them again when somebody changed them while they were read back, and takes nothing of that for its own', async () => {
     const { tool, kernel, count } = countingTool();
     let foreign = 1;

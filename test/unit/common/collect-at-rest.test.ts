@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { collectAtRest } from '../../../common/collect-at-rest.ts';
+import { waitFor } from '../../../lab/wait.ts';
+
+describe('the collector at rest', () => {
+  const own = globalThis.gc;
+  let collected: number;
+  beforeEach(() => {
+    collected = 0;
+    globalThis.gc = (() => {
+      collected += 1;
+    }) as NodeJS.GCFunction;
+  });
+  afterEach(() => {
+    globalThis.gc = own;
+  });
+
+  it('works once, when nothing has happened for a while', async () => {
+    const happened = collectAtRest(50);
+    const startedAtMs = performance.now();
+    for (let time = 0; time < 3; time++) happened();
+    expect(collected).to.equal(0);
+    await waitFor('the collector', () => collected > 0 || { notYet: collected }, { deadlineMs: 5000 });
+    expect(performance.now() - startedAtMs).to.be.at.least(49);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(collected).to.equal(1);
+  });
+
+  it('is not missed where there is none', async () => {
+    globalThis.gc = undefined;
+    collectAtRest(0)();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+});
