@@ -6,7 +6,8 @@ import { endianness } from 'node:os';
 
 export interface Codec<Value> {
   encode(value: Value): Uint8Array;
-  decode(data: Buffer): Value;
+  /** The bytes from start to end: a view of each attribute would be most of the garbage of a long list. */
+  decode(data: Buffer, start?: number, end?: number): Value;
 }
 
 type Shape = Readonly<Record<string, readonly [number, Codec<unknown>]>>;
@@ -22,40 +23,43 @@ const littleEndian = endianness() === 'LE';
 /** Netlink speaks the byte order of the machine, but for what the protocol says. */
 export const u16: Codec<number> = {
   encode: (value) => new Uint8Array(Uint16Array.of(value).buffer),
-  decode: (data) => (littleEndian ? data.readUInt16LE() : data.readUInt16BE()),
+  decode: (data, start) => (littleEndian ? data.readUInt16LE(start) : data.readUInt16BE(start)),
 };
 
 export const u32: Codec<number> = {
   encode: (value) => new Uint8Array(Uint32Array.of(value).buffer),
-  decode: (data) => (littleEndian ? data.readUInt32LE() : data.readUInt32BE()),
+  decode: (data, start) => (littleEndian ? data.readUInt32LE(start) : data.readUInt32BE(start)),
 };
 
 export const u32BigEndian: Codec<number> = {
   encode: (value) => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value),
-  decode: (data) => data.readUInt32BE(),
+  decode: (data, start) => data.readUInt32BE(start),
 };
 
 /** A counter: exact up to 2^53. */
 export const u64: Codec<number> = {
   encode: (value) => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer),
-  decode: (data) => Number(littleEndian ? data.readBigUInt64LE() : data.readBigUInt64BE()),
+  decode: (data, start) => Number(littleEndian ? data.readBigUInt64LE(start) : data.readBigUInt64BE(start)),
 };
 
 export const port: Codec<number> = {
   encode: (value) => Uint8Array.of(value >> 8, value & 0xff),
-  decode: (data) => data.readUInt16BE(),
+  decode: (data, start) => data.readUInt16BE(start),
 };
 
 /** Ends with NUL. */
 export const text: Codec<string> = {
   encode: (value) => Buffer.from(`${value}\0`),
-  decode: (data) => {
-    const end = data.indexOf(0);
-    return data.toString('latin1', 0, end === -1 ? data.length : end);
+  decode: (data, start = 0, end = data.length) => {
+    const nul = data.indexOf(0, start);
+    return data.toString('latin1', start, nul === -1 || nul > end ? end : nul);
   },
 };
 
-export const bytes: Codec<Uint8Array> = { encode: (value) => value, decode: (data) => data };
+export const bytes: Codec<Uint8Array> = {
+  encode: (value) => value,
+  decode: (data, start, end) => data.subarray(start, end),
+};
 
 export interface AttributeSet<Values> extends Codec<Values> {
   readonly isSet: true;
@@ -75,16 +79,14 @@ export function attributeSet<S extends Shape>(shape: S): AttributeSet<ValuesOf<S
       }
       return Buffer.concat(parts);
     },
-    decode(data) {
+    decode(data, start = 0, end = data.length) {
       const values: Record<string, unknown> = {};
-      for (let offset = 0; offset + headerLength <= data.length; ) {
-        const length = littleEndian ? data.readUInt16LE(offset) : data.readUInt16BE(offset);
-        if (length < headerLength || offset + length > data.length)
-          throw new RangeError(`netlink attribute of ${length} bytes at ${offset} of ${data.length}`);
-        const type = littleEndian ? data.readUInt16LE(offset + 2) : data.readUInt16BE(offset + 2);
-        const known = byType[type & typeMask];
-        if (known)
-          values[known.name] = known.codec.decode(data.subarray(offset + headerLength, offset + length));
+      for (let offset = start; offset + headerLength <= end; ) {
+        const length = u16.decode(data, offset);
+        if (length < headerLength || offset + length > end)
+          throw new RangeError(`netlink attribute of ${length} bytes at ${offset - start} of ${end - start}`);
+        const known = byType[u16.decode(data, offset + 2) & typeMask];
+        if (known) values[known.name] = known.codec.decode(data, offset + headerLength, offset + length);
         offset += align(length);
       }
       return values as ValuesOf<S>;
