@@ -16,8 +16,8 @@ export interface BenchSize {
 export const sizes: Record<BenchSize['name'], BenchSize> = {
   quick: {
     name: 'quick',
-    servers: [10, 100, 500],
-    changes: 20,
+    servers: [500],
+    changes: 40,
     lbPods: 10,
     lbPodsSeconds: 60,
     deadNodes: 1,
