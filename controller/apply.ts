@@ -35,6 +35,8 @@ export interface ApplierParts {
 
 export function createApplier({ files, keepalived, nowMs }: ApplierParts): Applier {
   let running: string | undefined;
+  /** What was found unchanged last: a plan that stays the same has the same files each second. */
+  let unchanged: RenderedFiles | undefined;
   /** What keepalived refused last: it is not asked again about the same text while that stands. */
   let refused: { text: string; problem: Error; untilMs: number } | undefined;
 
@@ -65,8 +67,13 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
 
   return {
     async prepare(rendered) {
+      if (rendered === unchanged) return { kind: 'unchanged' };
+      unchanged = undefined;
       const text = JSON.stringify(rendered);
-      if (text === running) return { kind: 'unchanged' };
+      if (text === running) {
+        unchanged = rendered;
+        return { kind: 'unchanged' };
+      }
       if (text === refused?.text && nowMs() < refused.untilMs)
         return { kind: 'refused', problem: refused.problem };
       try {

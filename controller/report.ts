@@ -120,7 +120,8 @@ export function countServers(virtualServices: readonly VirtualService[], checked
   for (const { mark, realServers } of virtualServices)
     for (const { address, port, weight } of realServers) {
       wanted += 1;
-      if (weight > 0 && !checkedOut.has(`${mark} ${address}:${port}`)) live += 1;
+      const isOut = checkedOut.size > 0 && checkedOut.has(`${mark} ${address}:${port}`);
+      if (weight > 0 && !isOut) live += 1;
     }
   return { wanted, live };
 }

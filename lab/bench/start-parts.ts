@@ -9,7 +9,7 @@ export type StartParts = Record<(typeof milestones)[number]['name'], number>;
 const milestones = [
   { name: 'sidecar: node runs, settings read', container: 'sidecar', pattern: /"event":"settings"/ },
   { name: 'sidecar: ExaBGP started', container: 'sidecar', pattern: /"event":"speaker".*is started/ },
-  { name: 'controller: node runs, first words', container: 'controller', pattern: /"event":"network"/ },
+  { name: 'controller: rules verified, nft asked', container: 'controller', pattern: /"event":"network"/ },
   { name: 'controller: lease says yes', container: 'controller', pattern: /lease says yes/ },
   { name: 'sidecar: first BGP session', container: 'sidecar', pattern: /"event":"session".*is up/ },
 ] as const;

@@ -66,6 +66,12 @@ describe('programs of the images', () => {
     succeeded(image('bgp-sidecar').run(['socat', '-V'], asNobody));
   });
 
+  it('sidecar: ExaBGP has what its quick start needs (bgp-sidecar/exabgp/command.ts)', () => {
+    const names = 'from exabgp.vendoring import docopt; from exabgp.application import run_exabgp';
+    const ran = image('bgp-sidecar').run(['python3', '-I', '-c', `${names}; docopt.docopt`], asNobody);
+    succeeded(ran);
+  });
+
   it('sidecar: Python compiles nothing at the start', () => {
     const ran = image('bgp-sidecar').run(['python3', '-v', '-c', 'import exabgp.application'], asNobody);
     succeeded(ran);
