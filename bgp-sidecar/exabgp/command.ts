@@ -35,8 +35,7 @@ sys.exit(start())
 function startQuickly(program: string, path: string): string[] {
   const file = find(program, path);
   const python = file && /^#! *(\S*python[\d.]*)\s/.exec(readStart(file))?.[1];
-  // -I: nothing of the working directory or of the environment is imported
-  return file && python ? [python, '-I', '-c', starter, file] : [program];
+  return file && python ? [python, '-c', starter, file] : [program];
 }
 
 function find(program: string, path: string): string | undefined {

@@ -31,8 +31,8 @@ describe("ExaBGP's command line", () => {
 
   it('goes past its slow reading of options where it is Python, by the interpreter that it names', () => {
     const file = program('exabgp', '#!/usr/bin/python3');
-    const [python, isolated, option, , ...rest] = exabgpCommand('exabgp', '/run/exabgp.conf', directory);
-    expect([python, isolated, option]).to.deep.equal(['/usr/bin/python3', '-I', '-c']);
+    const [python, option, , ...rest] = exabgpCommand('exabgp', '/run/exabgp.conf', directory);
+    expect([python, option]).to.deep.equal(['/usr/bin/python3', '-c']);
     expect(rest).to.deep.equal([file, '--env', '/nonexistent', '/run/exabgp.conf']);
   });
 
