@@ -39,8 +39,12 @@ describe('servers that leave gracefully', function () {
     await leaving.markTerminating({ serving: true });
     await waitFor('weight 0', async () => (await servers())[`${leaving.address}:8080`] === 0, { deadlineMs });
     leaving.quit();
-    // Several rounds of a check that it does not have: it has closed its listener.
-    expect(await client.connect(leaving.address, 8080)).to.equal('refused');
+    // Several rounds of a check that it does not have: it closes its listener, when nginx has its turn.
+    const listener = async () => {
+      const found = await client.connect(leaving.address, 8080);
+      return found === 'refused' || { notYet: found };
+    };
+    await waitFor('its listener to be closed', listener, { deadlineMs });
     const finished = await Promise.all(downloads.map((each) => each.finished));
     expect(finished.map(({ complete, error }) => error ?? complete)).to.deep.equal(Array(6).fill(true));
     expect(await servers()).to.have.property(`${leaving.address}:8080`, 0);
