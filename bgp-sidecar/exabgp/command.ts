@@ -16,8 +16,7 @@ export function exabgpCommand(program: string, configFile: string, path = ''): s
  * ExaBGP 4.2 needs four fifths of its start for its own command line: docopt multiplies out every option of the usage
  * text. Ours is always the same, so docopt is told what it would find. Any other version starts by its own program.
  */
-const starter = `# exabgp
-import sys
+const starter = `import sys
 from collections import defaultdict
 program, *given = sys.argv = sys.argv[1:]
 try:
@@ -35,7 +34,8 @@ sys.exit(start())
 function startQuickly(program: string, path: string): string[] {
   const file = find(program, path);
   const python = file && /^#! *(\S*python[\d.]*)\s/.exec(readStart(file))?.[1];
-  return file && python ? [python, '-c', starter, file] : [program];
+  // In one line, as ps and /proc show it; JSON's strings are Python's too.
+  return file && python ? [python, '-c', `exec(${JSON.stringify(starter)})`, file] : [program];
 }
 
 function find(program: string, path: string): string | undefined {

@@ -31,9 +31,10 @@ describe("ExaBGP's command line", () => {
 
   it('goes past its slow reading of options where it is Python, by the interpreter that it names', () => {
     const file = program('exabgp', '#!/usr/bin/python3');
-    const [python, option, , ...rest] = exabgpCommand('exabgp', '/run/exabgp.conf', directory);
+    const [python, option, script, ...rest] = exabgpCommand('exabgp', '/run/exabgp.conf', directory);
     expect([python, option]).to.deep.equal(['/usr/bin/python3', '-c']);
     expect(rest).to.deep.equal([file, '--env', '/nonexistent', '/run/exabgp.conf']);
+    expect(script, 'one line for ps').not.to.contain('\n');
   });
 
   it('binds its life to that of the sidecar where setpriv is there', () => {
