@@ -94,7 +94,8 @@ function createVictim(site: Site): Victim {
   const processes = async (pod: Pod): Promise<PodProcess[]> => {
     const script = `for file in $(grep -l pod${pod.metadata.uid} /proc/[0-9]*/cgroup 2>/dev/null); do
       folder=\${file%/cgroup}
-      echo "\${folder#/proc/} $(sed 's/.*) . //; s/ .*//' $folder/stat) $(tr '\\0' ' ' < $folder/cmdline)"
+      parent=$(sed 's/.*) . //; s/ .*//' $folder/stat)
+      printf '%s %s %s\\n' \${folder#/proc/} "$parent" "$(tr '\\0' ' ' < $folder/cmdline)"
     done 2>/dev/null`;
     const text = await nodeOf(pod).exec(['sh', '-c', script]);
     return text.split('\n').flatMap((line) => {
