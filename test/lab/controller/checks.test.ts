@@ -136,12 +136,13 @@ describe('health checks', function () {
 
   it('http: a server that answers with another status leaves, though its port is open', async () => {
     const { service, pod } = station;
+    let from = logLength(pod);
     await service.updateSettings({
       healthCheck: { type: 'http', http: { path: '/healthz', statusCode: 200 } },
     });
-    await pod.controller.waitForLog(/configuration changed/, { deadlineMs });
+    await pod.controller.waitForLog(/configuration changed/, { deadlineMs, sinceOffset: from });
     await serversAre('TCP/80', { [place(0)]: 1, [place(1)]: 1, [place(2)]: 1 }, 1500);
-    const from = logLength(pod);
+    from = logLength(pod);
     await service.updateSettings({ healthCheck: { http: { path: '/bytes/absent', statusCode: 200 } } });
     await serversAre('TCP/80', {});
     expect(checksTold(from).join('\n')).to.match(/taken out/);

@@ -23,7 +23,7 @@ describe('servers that leave gracefully', function () {
     const { client, service, pod } = station;
     // One to each server: which of them is the leaving one's is told by its connections.
     const downloads = await Promise.all(
-      [1, 2, 3, 4, 5, 6].map((nth) => client.download(service.url(nth, { path: '/download/5?rate=700k' }))),
+      [1, 2, 3, 4, 5, 6].map((nth) => client.download(service.url(nth, { path: '/download/10?rate=1000k' }))),
     );
     await waitFor(
       'the first bytes of each',
@@ -45,6 +45,7 @@ describe('servers that leave gracefully', function () {
       return found === 'refused' || { notYet: found };
     };
     await waitFor('its listener to be closed', listener, { deadlineMs });
+    expect(await active(leaving.address), 'downloads that the server is to finish').to.be.greaterThan(0);
     const finished = await Promise.all(downloads.map((each) => each.finished));
     expect(finished.map(({ complete, error }) => error ?? complete)).to.deep.equal(Array(6).fill(true));
     expect(await servers()).to.have.property(`${leaving.address}:8080`, 0);

@@ -109,6 +109,8 @@ describe('a VIP @both', function () {
     station = await openStation({
       ports: [tcp(80), udp(80), udp(53)],
       servers: 1,
+      // Whatever ExaBGP and its helper listen on is part of what is tried.
+      routes: 'announced',
     });
   });
   after(() => station?.lab.close());
@@ -135,6 +137,7 @@ describe('a VIP @both', function () {
 
   it('no listener of the LB pod answers on it', async () => {
     const { client, pod } = station;
+    for (const program of [/exabgp/, /socat/]) expect(pod.sidecar.pids(program)).to.not.deep.equal([]);
     // One more, on every address, as a careless neighbour would have it.
     await pod.start('listener', ['socat', 'TCP4-LISTEN:7777,fork,reuseaddr', 'EXEC:cat']);
     await waitFor('the listener', async () => (await listeners(station)).some(({ port }) => port === 7777), {

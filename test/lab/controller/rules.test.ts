@@ -30,19 +30,25 @@ describe('rules @both', function () {
     for (const [name, text] of Object.entries(files)) await station.service.writeManifest(name, text);
   }
 
-  it(`equal the manifests after each burst of ${changes} random changes (seed ${seed})`, async function () {
+  it(`equal the manifests after each few of ${changes} random changes that mean something (seed ${seed})`, async function () {
     this.timeout(300_000);
     const random = createRandom(seed + 1);
     const markOf: Record<string, number> = {};
     let bursts = 0;
+    let meaning = manifests.meaning();
     for (let done = 0; done < changes; bursts++) {
       const titles: string[] = [];
-      for (let left = 1 + random.below(20); left > 0 && done < changes; left--, done++) {
+      // Those that mean nothing (another order, a duplicate, another Service's slice) come on top, and count for nothing.
+      for (let left = 1 + random.below(4); left > 0; ) {
         const { title, files } = manifests.change();
         titles.push(title);
         await write(files);
+        const before = text(meaning);
+        meaning = manifests.meaning();
+        if (text(meaning) === before) continue;
+        left--;
+        done++;
       }
-      const meaning = manifests.meaning();
       const what = `burst ${bursts + 1} (${titles.join('; ')}) to be in the kernel as ${text(meaning)}`;
       const marks = await waitFor(
         what,
@@ -69,7 +75,7 @@ describe('rules @both', function () {
     expect(Object.keys(markOf)).to.have.length.greaterThan(3);
     const { drift, reloads } = await counters(station.pod);
     expect(drift, 'repairs of verify: keepalived did not do what its files say').to.equal(0);
-    expect(reloads).to.be.at.least(bursts / 2);
+    expect(reloads).to.be.at.least(bursts * 0.8);
     const faults = logLines(station.pod).filter(({ level }) => level === 'error');
     expect(faults.map(({ msg }) => msg)).to.deep.equal([]);
   });

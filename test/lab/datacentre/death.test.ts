@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { waitFor } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
-import { expectCalm, expectNoneFailed, unrestOf } from './outcome.ts';
+import { expectCalm, expectNoneFailed, expectOnlyMoved, unrestOf } from './outcome.ts';
 import {
   deadlineMs,
   logLines,
@@ -92,7 +92,7 @@ describe('death: each process of an LB pod in turn', function () {
       await untilRouted(site, site.pods);
     });
     expectOnlyThisOne(watched, first);
-    expectCalm(watched.report, unrestOf(watched.changes));
+    expectOnlyMoved(watched.report, watched.changes);
     noteFigure(this, `gone after ${Math.round((watched.changes[0]?.atMs ?? 0) - killedAtMs)} ms`);
   });
 
@@ -104,7 +104,7 @@ describe('death: each process of an LB pod in turn', function () {
       await untilRouted(site, site.pods);
     });
     expectOnlyThisOne(watched, second);
-    expectCalm(watched.report, unrestOf(watched.changes));
+    expectOnlyMoved(watched.report, watched.changes);
     expect(second.sidecar.exits).to.deep.equal([128 + 9]);
   });
 
@@ -117,7 +117,7 @@ describe('death: each process of an LB pod in turn', function () {
       await untilRouted(site, site.pods);
     });
     expectOnlyThisOne(watched, first);
-    expectCalm(watched.report, unrestOf(watched.changes));
+    expectOnlyMoved(watched.report, watched.changes);
     const faults = (pod: LabLbPod) => logLines(pod.sidecar).map(({ fault }) => fault);
     expect(faults(first)).to.include('speaker-stuck');
     expect(faults(third)).to.include('helper-stuck');

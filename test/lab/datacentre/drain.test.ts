@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Load } from '../../../lab/api.ts';
 import { waitFor } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
-import { expectCalm, expectNoneFailed, unrestOf } from './outcome.ts';
+import { expectNoneFailed, expectOnlyMoved } from './outcome.ts';
 import {
   addLbPods,
   deadlineMs,
@@ -104,7 +104,7 @@ describe('drain: an LB pod leaves by SIGTERM', function () {
     expect(line).to.include({ withdrawn: 'confirmed', ended: 'drain time over' });
     expect(line.drainMs).to.be.within(drainSeconds * 1000, drainSeconds * 1000 + 3000);
     expect(durationMs).to.be.greaterThan(drainSeconds * 1000);
-    expectCalm(report, unrestOf(router.history(prefix).slice(since)));
+    expectOnlyMoved(report, router.history(prefix).slice(since));
     // Answers of the LB pod that leaves until its time was over, all of them on the connections of before.
     const endedAtMs = goneAtMs + drainSeconds * 1000 - 1000;
     const inTime = drained.results.filter(({ startedAtMs }) => startedAtMs < endedAtMs);
@@ -168,7 +168,7 @@ describe('drain: an LB pod leaves by SIGTERM', function () {
     const goneAtMs = await untilGone(leaver, since);
     const report = await load.stop();
     expect(sidecar).to.equal(0);
-    expectCalm(report, unrestOf(router.history(prefix).slice(since)));
+    expectOnlyMoved(report, router.history(prefix).slice(since));
     const after = report.results.filter(({ startedAtMs }) => startedAtMs > goneAtMs);
     expect(after.map(({ from }) => from)).to.not.include(leaver.address);
   });

@@ -108,7 +108,8 @@ describe('health and metrics', () => {
     const socket = connect(server.port, '127.0.0.1');
     socket.on('error', () => undefined);
     await new Promise((resolve) => socket.on('connect', resolve));
+    const ended = new Promise((resolve) => socket.on('close', resolve));
     await server.close();
-    socket.destroy();
+    await ended;
   });
 });
