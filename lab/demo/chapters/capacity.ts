@@ -49,23 +49,26 @@ export async function capacity(stage: Stage): Promise<void> {
   const runs: Run[] = [];
   for (let count = most; count >= 1; count -= 1) {
     if (lbPods.length > count) await takeAway(stage, lbPods.length - count);
-    const before = wireBytes(lbPods);
+    const before = lbPods.map(sentWireBytes);
     const { requestsPerSecond, requests } = await screen.during(`${count} LB pods`, measure(count, seconds));
-    runs.unshift({ count, requestsPerSecond, requests, wireBytes: wireBytes(lbPods) - before });
+    const sent = lbPods.map((pod, i) => sentWireBytes(pod) - (before[i] ?? 0));
+    runs.unshift({ count, requestsPerSecond, requests, sent });
   }
   await Promise.all(lbPods.map((pod) => pod.unlimitLink()));
   for (const run of runs) {
     const theory = one * run.count;
     const bar = '█'.repeat(Math.round((run.requestsPerSecond / (one * most)) * 40));
     const mark = '│'.padStart(Math.max(1, run.count * 10 - bar.length + 1));
-    const filled = (run.wireBytes * 8) / (rateBits * run.count * seconds);
-    const each = Math.round(run.wireBytes / run.requests);
+    // A kernel that lets ACKs ride on data needs fewer bytes than the model, so requests alone would not tell.
+    const leastFull = (Math.min(...run.sent) * 8) / (rateBits * seconds);
+    const each = Math.round(run.sent.reduce((sum, bytes) => sum + bytes) / run.requests);
+    const ratio = run.requestsPerSecond / (runs[0]?.requestsPerSecond ?? Number.NaN);
     screen.line(`   ${run.count} LB pods ${bar}${mark}`);
     figures.check(
       `throughput with ${run.count} LB pods`,
-      `${Math.round(run.requestsPerSecond)} requests/s, ${percent(run.requestsPerSecond / theory)} of theory (links ${percent(filled)} full, ${each} bytes a request)`,
-      'at least 95 %',
-      run.requestsPerSecond >= 0.95 * theory,
+      `${Math.round(run.requestsPerSecond)} requests/s (1 : ${ratio.toFixed(2)}), ${percent(run.requestsPerSecond / theory)} of theory, each link ${percent(leastFull)} full or more (${each} bytes a request)`,
+      'at least 95 % of theory, each link at least 95 % full',
+      run.requestsPerSecond >= 0.95 * theory && leastFull >= 0.95,
       `1 : ${['1', '2.00', '3.01', '3.90'][run.count - 1]}`,
     );
   }
@@ -78,18 +81,16 @@ interface Run {
   readonly count: number;
   readonly requestsPerSecond: number;
   readonly requests: number;
-  /** Sent by the LB pods: requests to servers and responses to clients. */
-  readonly wireBytes: number;
+  /** Wire bytes by each LB pod: requests to servers and responses to clients. */
+  readonly sent: readonly number[];
 }
 
-function wireBytes(lbPods: readonly LbPod[]): number {
-  return lbPods.reduce((sum, pod) => sum + pod.linkUsage().sentWireBytes, 0);
-}
+const sentWireBytes = (pod: LbPod): number => pod.linkUsage().sentWireBytes;
 
-/** The newest LB pods go, without waiting for connections: there is no load now. */
+/** The newest LB pods go, killed: nothing is under way that a drain would wait for. */
 async function takeAway({ lbPods, router, serviceA, screen }: Stage, count: number): Promise<void> {
   const [prefix = ''] = serviceA.prefixes;
-  const leaving: LbPod[] = lbPods.splice(-count);
-  await screen.during(`${count} fewer`, Promise.all(leaving.map((pod) => pod.terminate())));
+  const leaving = lbPods.splice(-count).map((pod) => pod.kill({ link: 'stays' }));
+  await screen.during(`${count} fewer`, Promise.all(leaving));
   await router.waitForNextHops(prefix, lbPods.length, 20_000);
 }

@@ -6,6 +6,8 @@ import { addLbPod, type Stage, showRoute } from '../stage.ts';
 
 /** The lab hears of a change of the router's routes a little after it happened. */
 const hearingMs = 500;
+/** At 100 new connections a second that each take some 30 ms, five are open at once; a machine with other work has more. */
+const mostBroken = 10;
 
 async function leave(stage: Stage, pod: LbPod, act: () => Promise<unknown>) {
   const { client, router, serviceA, lbPods, screen } = stage;
@@ -73,9 +75,13 @@ export async function leaving(stage: Stage): Promise<void> {
     'none',
     drainedStrays.length === 0,
   );
-  figures.note(
+  const broken = drained.failed.length - drainedStrays.length;
+  // One of two next-hops goes, and with it half of what is open then; a few requests are at 100 a second.
+  figures.check(
     'broken in flight as the router moved their flows (NAT)',
-    `${drained.failed.length - drainedStrays.length}`,
+    `${broken}`,
+    `at most ${mostBroken}`,
+    broken <= mostBroken,
   );
   await showRoute(stage, prefix);
 

@@ -36,6 +36,9 @@ export async function oneLbPod(stage: Stage): Promise<void> {
     'all',
     failed.length === 0,
   );
+  const [url = ''] = urls;
+  screen.line(`   ${client.name}: curl ${url}   (server, address that it was asked from, its port)`);
+  screen.block(await client.curl([url]));
   const listing = await pod.ipvs();
   screen.line(`   ${pod.name}: ipvsadm -L -n`);
   screen.block(listing);
