@@ -25,7 +25,7 @@ export const problems = problemTable({
   LEASE_TORN: (why: string) =>
     `the lease cannot be read; the last one counts until it lapses: ${why}; look at the controller's log`,
   STATE_UNWRITABLE: (why: string) =>
-    `the controller cannot learn what is announced, its drain will start later than it could: ${why}`,
+    `the controller cannot learn what is announced, its drain will start later than it could: ${why}; make room on the shared directory, or make it writable`,
   GROUP_ZERO: () =>
     'the group id is 0: ExaBGP refuses to keep it and cannot leave it without privileges; run the container with runAsGroup 65532',
   RUN_DIRECTORY: (path: string, why: string) =>

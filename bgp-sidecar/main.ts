@@ -3,6 +3,7 @@ import { monotonicMs } from '../common/clock.ts';
 import { createHealth, whyStuck } from '../common/health.ts';
 import { createLogger } from '../common/log.ts';
 import { reasonOf } from '../common/problem.ts';
+import { onStopSignal } from '../common/stop.ts';
 import { readConfig } from './config.ts';
 import { problems } from './errors.ts';
 import { createExabgpSpeaker } from './exabgp/speaker.ts';
@@ -39,8 +40,7 @@ async function main(): Promise<void> {
     makeSpeaker: (events) => createExabgpSpeaker({ ...config, isRoot, log, events, nowMs: monotonicMs }),
     onEnd: () => process.exit(0),
   });
-  process.on('SIGTERM', () => sidecar.onStop());
-  process.on('SIGINT', () => sidecar.onStop());
+  onStopSignal(() => sidecar.onStop());
 
   const health = createHealth(
     {

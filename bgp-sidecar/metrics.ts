@@ -6,7 +6,9 @@ export interface Metrics {
   readonly registry: Registry;
   /** Changes of what is wanted, by the new phase. */
   readonly transitions: Counter<'to'>;
+  /** by SessionChange */
   readonly sessionChanges: Counter<'peer' | 'to'>;
+  /** by FaultKind */
   readonly faults: Counter<'kind'>;
   readonly leaseTorn: Counter;
 }
@@ -64,7 +66,10 @@ export function createMetrics({ status, leaseAgeSeconds }: MetricsParts): Metric
       labelNames: ['to'],
     }),
     sessionChanges: new Counter({
-      ...named('session_changes_total', 'Sessions that came up or went down'),
+      ...named(
+        'session_changes_total',
+        'Sessions that came up or went down, and attempts at one that failed',
+      ),
       labelNames: ['peer', 'to'],
     }),
     faults: new Counter({

@@ -56,9 +56,9 @@ export function createSidecar(parts: SidecarParts): Sidecar {
     makeSpeaker: parts.makeSpeaker,
     events: {
       changed: onSpeaker,
-      session(peer, status) {
+      session(peer, status, change) {
         sessionReport.changed(peer, status);
-        metrics.sessionChanges.inc({ peer, to: status.up ? 'up' : 'down' });
+        metrics.sessionChanges.inc({ peer, to: change });
       },
       fault: (kind) => metrics.faults.inc({ kind }),
     },

@@ -38,6 +38,9 @@ export interface PeerStatus {
   problem?: string | undefined;
 }
 
+/** failed: an attempt at a session */
+export type SessionChange = 'up' | 'down' | 'failed';
+
 /** Why something had to be mended; counted by kind. */
 export type FaultKind =
   | 'speaker-death'
@@ -59,7 +62,7 @@ export interface SpeakerStatus {
 export interface SpeakerEvents {
   /** anything in status() may have changed */
   changed(): void;
-  session(peer: string, status: PeerStatus): void;
+  session(peer: string, status: PeerStatus, change: SessionChange): void;
   fault(kind: FaultKind): void;
 }
 

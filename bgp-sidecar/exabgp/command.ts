@@ -1,37 +1,20 @@
 /** The command line that starts ExaBGP. */
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { starter } from './starter.ts';
 
 /** @param path PATH, where the programs are looked for */
 export function exabgpCommand(program: string, configFile: string, path = ''): string[] {
   // the file of environment settings that does not exist: everything is in the environment
-  const command = [...startQuickly(program, path), '--env', '/nonexistent', configFile];
+  const command = [...startByPython(program, path), '--env', '/nonexistent', configFile];
   const setpriv = find('setpriv', path);
   // The kernel ends it with us, also by kill -9 of us where no PID namespace does (prctl(2), PR_SET_PDEATHSIG). Without
   // setpriv of util-linux it ends by itself within a second, when helper after helper finds our socket closed.
   return setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', ...command];
 }
 
-/**
- * ExaBGP 4.2 needs four fifths of its start for its own command line: docopt multiplies out every option of the usage
- * text. Ours is always the same, so docopt is told what it would find. Any other version starts by its own program.
- */
-const starter = `import sys
-from collections import defaultdict
-program, *given = sys.argv = sys.argv[1:]
-try:
-    from exabgp.vendoring import docopt
-    from exabgp.application import run_exabgp as start
-    found = defaultdict(lambda: None, {given[0]: given[1], '<configuration>': given[2:]})
-    docopt.docopt = lambda usage, **options: found
-except ImportError:
-    def start():
-        with open(program, 'rb') as file:
-            exec(compile(file.read(), program, 'exec'), {'__name__': '__main__'})
-sys.exit(start())
-`;
-
-function startQuickly(program: string, path: string): string[] {
+/** Any but a program of Python starts by itself. */
+function startByPython(program: string, path: string): string[] {
   const file = find(program, path);
   const python = file && /^#! *(\S*python[\d.]*)\s/.exec(readStart(file))?.[1];
   // In one line, as ps and /proc show it; JSON's strings are Python's too.

@@ -58,8 +58,6 @@ export function makeEnvironment(
     PATH: path,
     // steady-clock.ts
     PYTHONPATH: runDirectory,
-    // command.ts: nothing is imported from the working directory (Python 3.11)
-    PYTHONSAFEPATH: '1',
     PYTHONDONTWRITEBYTECODE: '1',
     LC_ALL: 'C.UTF-8',
     PYTHONUNBUFFERED: '1',

@@ -57,11 +57,12 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       await writeSecretFile(join(parts.runDirectory, steadyClockFile), steadyClockText);
       await writeSecretFile(parts.configFile, renderConfig(texts, parts));
       busy = true;
-      now = then;
       await putInForce(settings, then.neighbors).finally(() => {
         busy = false;
       });
-    } else now = then;
+    }
+    // not before it is in force: what failed is tried again
+    now = then;
   }
 
   async function putInForce({ localAS, address }: SpeakerSettings, neighbors: Neighbors): Promise<void> {

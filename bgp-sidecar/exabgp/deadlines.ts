@@ -16,7 +16,7 @@ export const usualDeadlines: Deadlines = {
   beatMs: 500,
   askSessionsMs: 5_000,
   reloadMs: 3_000,
-  // ExaBGP connects again within a second; a reflector may make it wait a little (BIRD: error wait time)
+  // ExaBGP connects again within two seconds (starter.ts); a reflector may make it wait a little (BIRD: error wait time)
   againMs: 15_000,
   noSessionMs: 30_000,
 };

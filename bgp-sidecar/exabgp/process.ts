@@ -25,6 +25,7 @@ export interface RunParts {
   onLine(line: LogLine): void;
 }
 
+/** Throws where the machine cannot make a process (spawn: ENOMEM, EPERM). */
 export function runExabgp({ program, configFile, env, log, onLine }: RunParts): ExabgpRun {
   let ending = false;
   const [first = '', ...rest] = exabgpCommand(program, configFile, env.PATH);
@@ -32,7 +33,15 @@ export function runExabgp({ program, configFile, env, log, onLine }: RunParts): 
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`could not be started (${error.message})`));
+    child.once('exit', (code, signal) =>
+      resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`),
+    );
+  });
   for (const stream of [child.stdout, child.stderr]) {
+    // without file descriptors there is none, whatever the types say: `error` follows
+    if (!stream) continue;
     createInterface({ input: stream }).on('line', (text) => {
       const line = readLogLine(text);
       if (line === undefined) return;
@@ -42,12 +51,6 @@ export function runExabgp({ program, configFile, env, log, onLine }: RunParts): 
       onLine(line);
     });
   }
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(`could not be started (${error.message})`));
-    child.once('exit', (code, signal) =>
-      resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`),
-    );
-  });
 
   return {
     pid: child.pid ?? 0,
@@ -71,9 +74,14 @@ export function runExabgp({ program, configFile, env, log, onLine }: RunParts): 
 /** From /proc: ExaBGP does not tell the pid of its helper, and children files are not in every kernel. */
 function childrenOf({ pid }: ChildProcess): number[] {
   if (pid === undefined) return [];
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
-    .map(Number);
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+      .map(Number);
+  } catch {
+    // no file descriptor is left: helpers end when their socket is closed
+    return [];
+  }
 }
 
 function parentOf(pid: string): number | undefined {

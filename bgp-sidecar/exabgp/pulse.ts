@@ -10,7 +10,10 @@ import type { Teller } from './teller.ts';
 export interface PulseDeadlines {
   beatMs: number;
   askSessionsMs: number;
-  /** without any session: a fresh ExaBGP tries again at once, an old one waits up to 60 s between attempts (its delay.py) */
+  /**
+   * Without any session: a fresh ExaBGP tries all peers at once. An old one waits up to 60 s for those that refuse, or
+   * where starter.ts could not mend that; and it may have given them up unsaid.
+   */
   noSessionMs: number;
 }
 

@@ -112,16 +112,19 @@ function explainClosed(reason: string, { peer, address, wasUp }: DownFacts): str
   const at = `peer ${namePeer(peer.address, peer.host)}`;
   if (wasUp)
     return `${at} closed the connection: its BGP daemon ended, restarts, or dropped us (its log says why)`;
-  if (/Broken TCP|closed by the remote|could not|refused/i.test(reason))
-    return `${at} gives no connection: nobody has the address, nothing listens on ${peer.address}:${peer.port}, or it takes no neighbor ${address} (look at its range of dynamic neighbors, at firewalls for port ${peer.port}, and whether pods are masqueraded on their way to it: LB pods of one node would be one neighbor)`;
+  // of a peer that was silent until the kernel gave up, ExaBGP says the same (tcp.py: ready() takes SO_ERROR for success)
+  if (/closing connection/.test(reason))
+    return `${at} gives no connection: nobody has the address, nothing listens on ${peer.address}:${peer.port}, a firewall drops port ${peer.port}, it takes no neighbor ${address} (look at its range of dynamic neighbors, and whether pods are masqueraded on their way to it: LB pods of one node would be one neighbor), or ${aboutPassword(peer)}`;
   return `the session with ${at} does not come up: ${reason}`;
 }
 
 /** Nothing was heard at all. */
 export function explainSilence({ peer, address }: Pick<DownFacts, 'peer' | 'address'>): string {
-  const password =
-    peer.password === undefined
-      ? 'no password is set here: the peer may want one'
-      : 'the password differs from the peer’s';
-  return `peer ${namePeer(peer.address, peer.host)} does not answer on ${peer.address}:${peer.port} from ${address}: the address is wrong, a firewall drops port ${peer.port}, or ${password}`;
+  return `peer ${namePeer(peer.address, peer.host)} does not answer on ${peer.address}:${peer.port} from ${address}: the address is wrong, a firewall drops port ${peer.port}, or ${aboutPassword(peer)}`;
+}
+
+function aboutPassword({ password }: SpeakerPeer): string {
+  return password === undefined
+    ? 'no password is set here: the peer may want one'
+    : 'the password differs from the peer’s';
 }

@@ -23,7 +23,7 @@ export interface Rib {
   accepted(step: Step): void;
   /** ExaBGP ended, and with it its RIB and sessions. */
   forgetAll(): void;
-  /** The helper ended: commands and events may be lost, so everything is said again. */
+  /** Commands, UPDATEs or events may be lost, so everything is said again. */
   doubtAll(): void;
   up(peer: string): void;
   down(peer: string): void;
@@ -72,8 +72,13 @@ export function createRib(): Rib {
       peers.clear();
     },
     doubtAll() {
-      for (const [prefix, { kind }] of held) held.set(prefix, { key: doubtful, kind });
-      for (const told of peers.values()) told.clear();
+      // What a peer was told stays known until it is told otherwise: an acknowledged withdrawal may never have been sent,
+      // and ExaBGP sends one also of what it does not hold (rib/outgoing.py: add_to_rib).
+      for (const table of [held, ...peers.values()])
+        for (const [prefix, { kind }] of table) {
+          table.set(prefix, { key: doubtful, kind });
+          if (!held.has(prefix)) held.set(prefix, { key: doubtful, kind });
+        }
     },
     up: (peer) => void peers.set(peer, new Map()),
     down: (peer) => void peers.delete(peer),

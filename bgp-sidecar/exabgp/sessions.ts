@@ -1,5 +1,5 @@
 /** The session with each peer: up or down since when, and why, in words. */
-import type { PeerStatus, SpeakerSettings } from '../speaker.ts';
+import type { PeerStatus, SessionChange, SpeakerSettings } from '../speaker.ts';
 import { explainDown, explainSilence } from './reasons.ts';
 
 /** How long a NOTIFICATION explains the closed connections after it. */
@@ -26,7 +26,7 @@ interface Entry extends PeerStatus {
 
 export interface SessionsParts {
   nowMs(): number;
-  onChange(peer: string, status: PeerStatus): void;
+  onChange(peer: string, status: PeerStatus, change: SessionChange): void;
 }
 
 export function createSessions({ nowMs, onChange }: SessionsParts): Sessions {
@@ -40,7 +40,9 @@ export function createSessions({ nowMs, onChange }: SessionsParts): Sessions {
     const sinceMs = before.up === up ? before.sinceMs : nowMs();
     entries.set(peer, { up, sinceMs, problem, notifiedAtMs });
     const { host } = peerOf(peer) ?? {};
-    if (before.up !== up || before.problem !== problem) onChange(peer, { up, sinceMs, host, problem });
+    const status = { up, sinceMs, host, problem };
+    if (before.up !== up) onChange(peer, status, up ? 'up' : 'down');
+    else if (!up) onChange(peer, status, 'failed');
   }
 
   return {

@@ -37,9 +37,9 @@ export function createExabgpSpeaker(parts: ExabgpParts): Speaker {
   const rib = createRib();
   const sessions = createSessions({
     nowMs,
-    onChange: (peer, status) => {
+    onChange: (peer, status, change) => {
       // what ends at our own stop is no news
-      if (!stopping) events.session(peer, status);
+      if (!stopping) events.session(peer, status, change);
     },
   });
   let server: Server | undefined;

@@ -1,5 +1,6 @@
 /** Keeps one ExaBGP running: a death is answered by a new one, after a pause that grows while it keeps dying. */
 import { monotonicMs } from '../../common/clock.ts';
+import { reasonOf } from '../../common/problem.ts';
 import type { ExabgpRun } from './process.ts';
 
 const firstDelayMs = 100;
@@ -26,6 +27,7 @@ export interface Supervisor {
 }
 
 export interface SupervisorParts {
+  /** What it throws is an end like any other. */
   begin(): ExabgpRun;
   onStart(run: ExabgpRun): void;
   /** asked: we ended it. delayMs: when the next one starts. */
@@ -42,19 +44,25 @@ export function superviseExabgp({ begin, onStart, onEnd }: SupervisorParts): Sup
 
   function start(): void {
     clearTimeout(timer);
-    const startedAtMs = monotonicMs();
-    const current = begin();
-    run = current;
     asked = false;
-    onStart(current);
-    void current.ended.then((how) => {
-      run = undefined;
-      if (asked) delayMs = 0;
-      else if (delayMs === 0 || monotonicMs() - startedAtMs > goodRunMs) delayMs = firstDelayMs;
-      else delayMs = Math.min(delayMs * 3, longestDelayMs);
-      onEnd({ how, asked, delayMs });
-      if (!stopped) timer = setTimeout(start, delayMs);
-    });
+    const startedAtMs = monotonicMs();
+    try {
+      run = begin();
+    } catch (error) {
+      ended(`could not be started (${reasonOf(error)})`, startedAtMs);
+      return;
+    }
+    onStart(run);
+    void run.ended.then((how) => ended(how, startedAtMs));
+  }
+
+  function ended(how: string, startedAtMs: number): void {
+    run = undefined;
+    if (asked) delayMs = 0;
+    else if (delayMs === 0 || monotonicMs() - startedAtMs > goodRunMs) delayMs = firstDelayMs;
+    else delayMs = Math.min(delayMs * 3, longestDelayMs);
+    onEnd({ how, asked, delayMs });
+    if (!stopped) timer = setTimeout(start, delayMs);
   }
 
   async function end(how: 'ask' | 'kill'): Promise<void> {

@@ -50,7 +50,10 @@ const neededNode = 24;
 /** In old syntax, good for a script and for a module: so an old Node says what it lacks, instead of a SyntaxError. */
 export function writeStarter(directory: string, program: string): void {
   const modules = program === 'bgp-sidecar' ? nodeModules : [...nodeModules, ...tlsModules];
-  const text = `if (parseInt(process.versions.node, 10) < ${neededNode}) {
+  // First of all: the kernel drops a signal that the first process of a PID namespace has no handler for, and a
+  // kubelet sends SIGTERM once; so a pod that is deleted while its programs load would come up and be announced.
+  const text = `['SIGTERM', 'SIGINT'].forEach(function (signal) { process.on(signal, function () { process.exit(143); }); });
+if (parseInt(process.versions.node, 10) < ${neededNode}) {
   console.error(
     '${program} needs Node ${neededNode} or newer, and this is Node ' + process.versions.node + ' (' + process.execPath +
     '): install it, or in a checkout take its own by: npm exec -- node dist/${program}.js'

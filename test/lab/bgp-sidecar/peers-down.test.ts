@@ -84,7 +84,7 @@ describe('bgp-sidecar: sessions that do not come up', function () {
     await pod.lease('yes');
     const line = await waitForLine(pod, /sessions are down/);
     expect(line.msg)
-      .to.match(/does not answer/)
+      .to.match(/10\.9\.0\.251:179/)
       .and.match(/password differs/);
     writeFileSync(passwordFile, 'tschüß; {x} #9\n');
     await waitForSession(pod, peer, true, 90_000);

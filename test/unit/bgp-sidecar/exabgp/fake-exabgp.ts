@@ -1,7 +1,7 @@
 /**
  * ExaBGP at its edge: `fake-exabgp.ts --env FILE CONFIG`. It is its own helper, on the socket that the configuration
- * names. What it does is in the file `behaviour` beside the configuration: mute | refuse | exit | well; what it was
- * told is appended to `commands`.
+ * names. What it does is in the file `behaviour` beside the configuration: mute | refuse | forget (it acknowledges and
+ * tells nobody) | exit | well; what it was told is appended to `commands`.
  */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -62,6 +62,7 @@ function answer(command: string): void {
 
 function carryOut(command: string): void {
   say('done');
+  if (behaviour() === 'forget') return;
   const [, announced, nextHop, preference] =
     /^announce route (\S+) next-hop (\S+) local-preference (\d+)/.exec(command) ?? [];
   const withdrawn = /^withdraw route (\S+)/.exec(command)?.[1];

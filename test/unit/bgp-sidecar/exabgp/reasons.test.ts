@@ -40,12 +40,36 @@ describe('why a session is down', () => {
     expect(words(reason, { wasUp: true })).to.match(/closed the connection/);
   });
 
+  it('names address, firewall and password where the peer gave no connection: it may have been silent', () => {
+    const reason = 'peer reset, message (closing connection) error(Broken TCP connection)';
+    const causes = /nobody has the address.*firewall drops port 179/;
+    expect(words(reason))
+      .to.match(causes)
+      .and.match(/no password is set here: the peer may want one/);
+    const peer = { ...facts.peer, password: 'geheim' };
+    expect(words(reason, { peer }))
+      .to.match(causes)
+      .and.match(/the password differs from the peer’s/)
+      .and.not.match(/geheim/);
+  });
+
+  it('has one reason for a peer that closes, whatever ExaBGP was at when it saw it: each is a log line', () => {
+    const errors = [
+      'Broken TCP connection',
+      'the TCP connection was closed by the remote end',
+      'issue reading on the socket: (Errno ECONNRESET) (Errno 104) Connection reset by peer',
+      'Problem while writing data to the network ((Errno ECONNRESET) (Errno 104) Connection reset by peer)',
+    ];
+    const reasons = errors.map((error) => words(`peer reset, message (closing connection) error(${error})`));
+    expect(new Set(reasons)).to.have.property('size', 1);
+  });
+
   it('a NOTIFICATION is not forgotten for the closed connections after it', () => {
     let nowMs = 0;
     const changes: string[] = [];
     const sessions = createSessions({
       nowMs: () => nowMs,
-      onChange: (_peer, { problem }) => changes.push(problem ?? 'up'),
+      onChange: (_peer, _status, change) => changes.push(change),
     });
     sessions.configure({ localAS: 64512, address: '10.0.0.11', peers: [facts.peer] });
     expect(sessions.status()['10.0.0.251']?.problem).to.match(/does not answer on 10.0.0.251:179.*firewall/);
@@ -56,6 +80,6 @@ describe('why a session is down', () => {
     sessions.up('10.0.0.251');
     sessions.down('10.0.0.251', 'peer reset, message (closing connection) error(Broken TCP connection)');
     expect(sessions.status()['10.0.0.251']?.problem).to.match(/closed the connection/);
-    expect(changes).to.have.length(3);
+    expect(changes, 'each attempt that failed is counted').to.deep.equal(['failed', 'failed', 'up', 'down']);
   });
 });

@@ -72,6 +72,22 @@ describe('rib', () => {
     expect(tellAll(rib)).to.deep.equal([`withdraw route ${a}`]);
   });
 
+  it('a withdrawal that ExaBGP took and did not send is not forgotten by saying everything again', () => {
+    const rib = createRib();
+    rib.up('peer');
+    rib.want([route(a)]);
+    tellAll(rib);
+    rib.sent('peer', [route(a)], []);
+    rib.want([]);
+    tellAll(rib);
+    rib.doubtAll();
+    expect(tellAll(rib)).to.deep.equal([`withdraw route ${a}`]);
+    expect(rib.untold(), 'an ack is no proof').to.match(/is withdrawn/);
+    expect(rib.prefixes()).to.deep.equal({ [a]: 'announced' });
+    rib.sent('peer', [], [a]);
+    expect(rib.untold()).to.equal(undefined);
+  });
+
   it('whatever happens, once all is told ExaBGP and the peers have what is wanted', () => {
     const set = fc.uniqueArray(
       fc.record({
@@ -85,7 +101,8 @@ describe('rib', () => {
       fc.record({ kind: fc.constant('want' as const), routes: set }),
       fc.constantFrom(
         { kind: 'step' as const },
-        { kind: 'lost' as const },
+        { kind: 'unacknowledged' as const },
+        { kind: 'unsent' as const },
         { kind: 'doubt' as const },
         { kind: 'restart' as const },
         { kind: 'up' as const },
@@ -95,16 +112,29 @@ describe('rib', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 50 }), (events) => {
         const rib = createRib();
-        // a model of ExaBGP: its table, and what its peer has
+        // a model of ExaBGP: its table, and what its peer really has
         const table = new Map<string, Route>();
+        const peer = new Map<string, Route>();
         let isUp = false;
-        const apply = (step: ReturnType<Rib['steps']>[number] | undefined, isAcknowledged: boolean) => {
-          if (step === undefined) return;
+        const update = (announced: Route[], withdrawn: string[]) => {
+          if (!isUp) return;
+          for (const each of announced) peer.set(each.prefix, each);
+          for (const prefix of withdrawn) peer.delete(prefix);
+          rib.sent('peer', announced, withdrawn);
+        };
+        const carryOut = (lost?: 'unacknowledged' | 'unsent') => {
+          const [step] = rib.steps();
+          if (step === undefined) return false;
           rib.sending(step);
           if (step.route === undefined) table.delete(step.prefix);
           else table.set(step.prefix, step.route);
-          if (isAcknowledged) rib.accepted(step);
-          if (isUp) rib.sent('peer', step.route ? [step.route] : [], step.route ? [] : [step.prefix]);
+          if (lost !== 'unacknowledged') rib.accepted(step);
+          if (lost !== 'unsent') update(step.route ? [step.route] : [], step.route ? [] : [step.prefix]);
+          return true;
+        };
+        const endSession = () => {
+          isUp = false;
+          peer.clear();
         };
         let wanted: Route[] = [];
         for (const each of events) {
@@ -113,33 +143,38 @@ describe('rib', () => {
               route(prefix, localPreference, nextHop),
             );
             rib.want(wanted);
-          } else if (each.kind === 'step') apply(rib.steps()[0], true);
-          else if (each.kind === 'lost') apply(rib.steps()[0], false);
+          } else if (each.kind === 'step') carryOut();
           else if (each.kind === 'doubt') rib.doubtAll();
           else if (each.kind === 'restart') {
             table.clear();
-            isUp = false;
+            endSession();
             rib.forgetAll();
           } else if (each.kind === 'up') {
+            endSession();
             isUp = true;
             rib.up('peer');
-            rib.sent('peer', [...table.values()], []);
-          } else {
-            isUp = false;
+            update([...table.values()], []);
+          } else if (each.kind === 'down') {
+            endSession();
             rib.down('peer');
-          }
+          } else carryOut(each.kind);
         }
-        for (let step = rib.steps()[0]; step !== undefined; step = rib.steps()[0]) apply(step, true);
-        // "flush adj-rib out"
-        if (isUp) rib.sent('peer', [...table.values()], []);
+        while (carryOut());
+        if (rib.untold() !== undefined) {
+          rib.doubtAll();
+          while (carryOut());
+          // "flush adj-rib out"
+          update([...table.values()], []);
+        }
         expect(rib.untold()).to.equal(undefined);
         expect([...table.values()]).to.have.deep.members(wanted);
+        if (isUp) expect([...peer.values()]).to.have.deep.members(wanted);
         const states = Object.fromEntries(
           Object.entries(rib.prefixes()).filter(([, kind]) => kind !== 'withdrawn'),
         );
         expect(states).to.deep.equal(Object.fromEntries(wanted.map(({ prefix, kind }) => [prefix, kind])));
       }),
-      { numRuns: 500 },
+      { numRuns: 2_000 },
     );
   });
 });

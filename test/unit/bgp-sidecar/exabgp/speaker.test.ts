@@ -28,7 +28,7 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
   let told: string[];
   let log: string;
 
-  const behave = (how: 'well' | 'mute' | 'refuse' | 'exit') =>
+  const behave = (how: 'well' | 'mute' | 'refuse' | 'forget' | 'exit') =>
     writeFileSync(join(directory, 'behaviour'), how);
   const commands = () => readFileSync(join(directory, 'commands'), 'utf8').trim().split('\n');
   const waitForPrefix = (state: string) =>
@@ -71,6 +71,7 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
         beatMs: 50,
         askSessionsMs: 200,
         refusedMs: 200,
+        tellMs: 1_000,
       },
     });
 
@@ -122,6 +123,20 @@ describe('the speaker made of ExaBGP, with ExaBGP faked at its edge', function (
     expect(log).to.contain(`it refused the command: announce route ${prefix}`);
     behave('well');
     await waitForPrefix('announced');
+  });
+
+  it('a withdrawal that was acknowledged and not sent is told, counted, and said again', async () => {
+    await speaker.configure(settings);
+    speaker.set([route]);
+    await waitForPrefix('announced');
+    behave('forget');
+    speaker.set([]);
+    await waitFor('the fault', () => faults.includes('untold'));
+    expect(log).to.contain(`was not told that ${prefix} is withdrawn for 1 s: everything is sent again`);
+    expect(speaker.status().prefixes, 'the peer has it still').to.deep.equal({ [prefix]: 'announced' });
+    behave('well');
+    await waitForPrefix('withdrawn');
+    expect(commands().filter((line) => line.startsWith('withdraw')).length).to.be.at.least(2);
   });
 
   it('no answer: the helper is killed, then ExaBGP, and all is told again', async () => {

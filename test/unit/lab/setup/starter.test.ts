@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,22 @@ describe('the starter of a bundled program', () => {
       expect(said).to.contain("[ '--settings', 'x' ]").and.contain(join(directory, 'compile-cache'));
       expect(code).to.equal(0);
     });
+
+  it('ends at a signal that comes while the program still loads, which would else be lost to the first process', async () => {
+    describePackage('module');
+    // as a bundle whose modules take long
+    writeFileSync(
+      join(directory, bundleName('program')),
+      "console.log('loading'); await new Promise(() => setInterval(() => {}, 60_000));",
+    );
+    const child = spawn(process.execPath, [join(directory, 'program.js')], {
+      env: {},
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).to.deep.equal([143, null]);
+  });
 
   for (const type of ['module', 'commonjs'])
     it(`tells an old Node in a sentence (as ${type})`, async () => {
