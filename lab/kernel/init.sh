@@ -115,7 +115,7 @@ if [ "$LAB_KIND" = uml ]; then
 fi
 export PATH="$LAB_CHECKOUT/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export HOME=/root LANG=C.UTF-8 NODE_COMPILE_CACHE="$LAB_CACHE/compile-cache" UV_USE_IO_URING=0
-export LAB_KERNEL LAB_RUN
+export LAB_KERNEL LAB_RUN LAB_MODULES
 ulimit -n 65536 2>/dev/null || true
 cd "$LAB_CHECKOUT"
 say "ready"

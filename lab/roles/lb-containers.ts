@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { LbPodOptions } from '../api.ts';
 import type { ContainerPlan, Mount } from '../containers/bundle.ts';
 import { programCommand } from '../containers/programs.ts';
+import type { LbDirectories } from './lb-directories.ts';
 import { containerEnv } from './node.ts';
 
 export interface LbPodFacts {
@@ -10,7 +11,7 @@ export interface LbPodFacts {
   nodeName: string;
   nodeIP: string;
   netns: string;
-  directories: { settings: string; templates: string; manifests: string; shared: string; hosts: string };
+  directories: LbDirectories;
 }
 
 const sidecarId = 65532;
@@ -38,6 +39,7 @@ export function lbContainers(
       ...common,
       name: `${pod.name}.controller`,
       command: programCommand('controller', settings),
+      mounts: [{ source: pod.directories.run, destination: '/run', access: 'rw' as const }, ...common.mounts],
       uid: 0,
       gid: 0,
       capabilities: options.controllerCapabilities ?? defaultCapabilities(),

@@ -8,6 +8,8 @@ export interface LbDirectories {
   templates: string;
   manifests: string;
   shared: string;
+  /** The controller's /run, which outlives its container as the chart's emptyDir does. */
+  run: string;
   hosts: string;
 }
 
@@ -20,6 +22,7 @@ export function makeDirectories(
     settings: join(base, 'settings'),
     templates: join(base, 'templates'),
     shared: join(base, 'shared'),
+    run: join(base, 'run'),
     manifests: pod.service.manifestsDir,
     hosts: join(base, 'hosts'),
   };
@@ -28,6 +31,7 @@ export function makeDirectories(
     mkdirSync(join(directories.settings, inside), { recursive: true });
   mkdirSync(directories.templates, { recursive: true });
   mkdirSync(directories.shared);
+  mkdirSync(join(directories.run, 'portable-lb'), { recursive: true });
   // As an emptyDir: whatever uid a container has, it may write.
   chmodSync(directories.shared, 0o777);
   writeFileSync(directories.hosts, `127.0.0.1 localhost\n${pod.address} ${pod.name}\n`);

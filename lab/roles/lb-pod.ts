@@ -190,7 +190,8 @@ export class LabLbPod extends BaseRole implements LbPod {
   }
 
   /** Replaces the whole settings file by this text, as it is. */
-  async writeSettingsText(text: string): Promise<void> {
+  /** undefined: the file is gone. */
+  async writeSettingsText(text: string | undefined): Promise<void> {
     this.#config.write({ 'settings.yaml': text });
   }
 

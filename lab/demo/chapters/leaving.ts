@@ -2,7 +2,7 @@
 import type { LbPod, RequestResult } from '../../lab.ts';
 import { waitFor } from '../../wait.ts';
 import { ms } from '../figures.ts';
-import { addLbPod, type Stage, showRoute } from '../stage.ts';
+import { type Stage, showRoute } from '../stage.ts';
 
 /** The lab hears of a change of the router's routes a little after it happened. */
 const hearingMs = 500;
@@ -29,7 +29,7 @@ function wasUnderWay({ startedAtMs, durationMs }: RequestResult, fromMs: number,
 }
 
 export async function leaving(stage: Stage): Promise<void> {
-  const { screen, figures, lbPods, serviceA, router, nodes } = stage;
+  const { screen, figures, lbPods, serviceA } = stage;
   const [prefix = ''] = serviceA.prefixes;
   screen.title(5, 'An LB pod killed, another drained, under 100 new connections a second');
   const [, second, third] = lbPods;
@@ -84,7 +84,4 @@ export async function leaving(stage: Stage): Promise<void> {
     broken <= mostBroken,
   );
   await showRoute(stage, prefix);
-
-  for (const node of nodes.slice(1, 3)) await addLbPod(stage, node);
-  await screen.during('two LB pods take their places', router.waitForNextHops(prefix, 3, 90_000));
 }
