@@ -15,6 +15,10 @@ export const problems = problemTable({
     `${prefix} cannot be routed via ${address} (${code}): this node has no interface to that LB pod yet; it is tried again at every change of links and routes, and every few seconds`,
   INTERFACE_MISSING: (name: string) =>
     `interface: this node has no interface "${name}"; routes stay as they are; correct the name, or leave interface out and the kernel finds it by the pod's address`,
+  EVENTS_MISSED: (why: string) =>
+    `links and routes of this node changed faster than they could be followed (${why}): all are looked at anew, and followed again in a moment; if it comes often, find who changes so many: ip monitor route`,
+  EVENTS_UNHEARD: (command: string, why: string) =>
+    `"${command}" does not go on (${why}): what changes in links and routes of this node is seen within seconds instead of at once, until it runs again; it is started again every few seconds`,
   MULTIPATH_POLICY: (value: string) =>
     `net.ipv4.fib_multipath_hash_policy is ${value} on this node: all flows of a client go to one of the LB pods here; run: sysctl -w net.ipv4.fib_multipath_hash_policy=1 (and write it to /etc/sysctl.d/90-portable-lb.conf), or set setMultipathHashPolicy: set`,
   MULTIPATH_POLICY_UNWRITABLE: (value: string, why: string) =>

@@ -36,7 +36,7 @@ export interface RouteKeeper {
   /** Links or routes changed: addresses that could not be reached are tried again in the next turn. */
   retryUnreachable(): void;
   unreachable(): { told: Note[]; count: number };
-  /** When a blackhole ends or an address is due again; Infinity when neither. */
+  /** When a blackhole ends or an address is due again, later than the last keep(); Infinity when neither. */
   nextDueAtMs(): number;
   readonly blackholes: number;
 }
@@ -46,6 +46,8 @@ export function createRouteKeeper({ netlink, log, metrics, nowMs }: KeeperParts)
   /** prefix → the addresses of its route as it was when last seen right */
   const applied = new Map<string, readonly string[]>();
   const unreachable = createUnreachable(nowMs);
+  /** When the last keep() began. What was due by then and is still there met a fault, whose own retry is next. */
+  let keptAtMs = Number.NEGATIVE_INFINITY;
 
   async function bringAbout(order: Order, interfaceIndex: number): Promise<Note[]> {
     const { wanted, blackholeSeconds } = order;
@@ -59,7 +61,10 @@ export function createRouteKeeper({ netlink, log, metrics, nowMs }: KeeperParts)
       nowMs: nowMs(),
       blackholeMs: blackholeSeconds * 1_000,
     });
-    for (const [prefix, nexthops] of plan.kept) applied.set(prefix, nexthops);
+    for (const [prefix, nexthops] of plan.kept) {
+      applied.set(prefix, nexthops);
+      unreachable.reached(nexthops);
+    }
     for (const prefix of plan.departing.keys()) {
       if (!departing.has(prefix)) reportDeparting(log, prefix, blackholeSeconds);
     }
@@ -110,6 +115,7 @@ export function createRouteKeeper({ netlink, log, metrics, nowMs }: KeeperParts)
       return findHolders(own, pods);
     },
     async keep(order) {
+      keptAtMs = nowMs();
       try {
         const name = order.interface;
         const interfaceIndex = name === undefined ? 0 : await netlink.interfaceIndex(name);
@@ -123,7 +129,11 @@ export function createRouteKeeper({ netlink, log, metrics, nowMs }: KeeperParts)
     concerns: (prefix) => unreachable.size > 0 || applied.has(prefix) || departing.has(prefix),
     retryUnreachable: () => unreachable.retryNow(),
     unreachable: () => ({ told: unreachable.describe(), count: unreachable.size }),
-    nextDueAtMs: () => Math.min(unreachable.nextRetryAtMs(), ...departing.values()),
+    nextDueAtMs: () =>
+      Math.min(
+        unreachable.nextRetryAtMs(keptAtMs),
+        ...[...departing.values()].filter((endsAtMs) => endsAtMs > keptAtMs),
+      ),
     get blackholes() {
       return departing.size;
     },

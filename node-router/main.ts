@@ -7,6 +7,7 @@ import { startLoop } from '../common/loop.ts';
 import { reasonOf } from '../common/problem.ts';
 import { stopAsked } from '../common/stop.ts';
 import { type Config, readConfig } from './config.ts';
+import { ownProtocol } from './core/plan.ts';
 import { watchInputs } from './inputs.ts';
 import { createRouteKeeper } from './keeper.ts';
 import { createMetrics } from './metrics.ts';
@@ -73,10 +74,12 @@ async function run(config: Config, netlink: Rtnetlink): Promise<number> {
     onError: (error) => log.error('turn', { error }, `this turn failed, the next comes: ${reasonOf(error)}`),
   });
   const events = listenToKernel({
-    ownPort: () => netlink.port,
+    log,
+    nowMs: monotonicMs,
     onEvent(event) {
       if (event.kind === 'route' && !keeper.concerns(event.prefix)) return;
-      keeper.retryUnreachable();
+      // a route of this program's own, mostly the echo of what it did, opens no way to an LB pod
+      if (event.kind !== 'route' || event.protocol !== ownProtocol) keeper.retryUnreachable();
       loop.trigger();
     },
   });

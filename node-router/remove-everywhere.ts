@@ -12,7 +12,8 @@ import { problems } from './errors.ts';
 const containerName = 'node-router';
 const usual = { lookMs: 500, deadlineMs: 120_000 };
 
-const patch = {
+/** Each field is one that the chart always renders: a rollback puts back those and no others. */
+export const removalPatch = {
   spec: {
     // all at once: there is nothing that one must wait for another
     updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%', maxSurge: 0 } },
@@ -67,7 +68,7 @@ async function advance(
 ): Promise<Progress> {
   if (!before.isPatched) {
     const contentType = 'application/strategic-merge-patch+json';
-    const { status, body } = await client.request({ method: 'PATCH', path, body: patch, contentType });
+    const { status, body } = await client.request({ method: 'PATCH', path, body: removalPatch, contentType });
     if (status === 404)
       return { ...before, isDone: true, message: 'there is no such DaemonSet: nothing to do' };
     if (status === 401 || status === 403 || status === 422)

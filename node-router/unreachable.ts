@@ -15,8 +15,8 @@ export interface Unreachable {
   keepOnly(addresses: ReadonlySet<string>): void;
   retryNow(): void;
   describe(): Note[];
-  /** When the next one is due; Infinity when there is none. */
-  nextRetryAtMs(): number;
+  /** When the next one is due, of those that are later than this; Infinity when there is none. */
+  nextRetryAtMs(afterMs: number): number;
   readonly size: number;
 }
 
@@ -43,7 +43,8 @@ export function createUnreachable(nowMs: () => number): Unreachable {
       [...known]
         .filter(([, { failures }]) => failures >= failuresTold)
         .map(([address, { prefix, code }]) => problems.NEXTHOP_UNREACHABLE(address, prefix, code)),
-    nextRetryAtMs: () => Math.min(...[...known.values()].map(({ retryAtMs }) => retryAtMs)),
+    nextRetryAtMs: (afterMs) =>
+      Math.min(...[...known.values()].map(({ retryAtMs }) => retryAtMs).filter((atMs) => atMs > afterMs)),
     get size() {
       return known.size;
     },

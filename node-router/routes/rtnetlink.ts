@@ -49,8 +49,6 @@ export interface Rtnetlink {
   reaches(address: string): Promise<boolean>;
   /** The index of an interface, 0 if there is none of that name. */
   interfaceIndex(name: string): Promise<number>;
-  /** Which messages of the route group are echoes of this socket's own. */
-  readonly port: number | undefined;
   close(): void;
 }
 
@@ -129,9 +127,6 @@ export function openRtnetlink(): Rtnetlink {
         decodeLink(each.data),
       );
       return links.find((link) => link.name === name)?.index ?? 0;
-    },
-    get port() {
-      return socket?.address().port;
     },
     close,
   };

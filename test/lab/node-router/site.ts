@@ -292,6 +292,15 @@ export class Site {
     await this.ip('link', 'del', `pod-${name}`);
   }
 
+  /** Routes that come and go as fast as those of a BGP daemon on the node. */
+  async stormOfRoutes(count: number): Promise<void> {
+    const routes = Array.from({ length: count }, (_, n) => `blackhole 198.18.${n >> 8}.${n & 255}/32`);
+    await ipBatch(this.node, [
+      ...routes.map((route) => `route add ${route}`),
+      ...routes.map((route) => `route del ${route}`),
+    ]);
+  }
+
   /** As it was after build(): for the next test. */
   async reset(): Promise<void> {
     for (const program of this.#programs.splice(0)) await program.end('SIGKILL');
