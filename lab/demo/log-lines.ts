@@ -1,5 +1,11 @@
 /** A controller's log as a person reads it with `kubectl logs`. */
-export function readLog(text: string, events: readonly string[]): string[] {
+export interface LoggedLine {
+  /** of the wall clock, ms */
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export function readLog(text: string, events: readonly string[]): LoggedLine[] {
   return text
     .split('\n')
     .flatMap((line) => {
@@ -10,5 +16,8 @@ export function readLog(text: string, events: readonly string[]): string[] {
       }
     })
     .filter(({ event }) => events.includes(event))
-    .map(({ time, level, event, msg }) => `${time.slice(11, 23)} ${level} ${event}: ${msg}`);
+    .map(({ time, level, event, msg }) => ({
+      atMs: Date.parse(time),
+      text: `${time.slice(11, 23)} ${level} ${event}: ${msg}`,
+    }));
 }
