@@ -21,6 +21,10 @@ export const problems = problemTable({
     `${second}: ${object} is in ${first} already, which counts; remove one of them`,
   MANIFESTS_AWAITED: (directory: string, names: string[]) =>
     `${directory}: nothing is taken from it yet, since a part would replace what may be running from before: ${listed(names)} could not be read since the start; mend or remove it`,
+  TEMPLATES_AWAITED: (directory: string, names: string[]) =>
+    `${directory}: no template is in force yet, nor the default ones, since they would replace what may be running from before: ${listed(names)} could not be read since the start; mend or remove it`,
+  LOOK_FAILED: (why: string) =>
+    `a change of what is mounted could not be taken (${why}), what was read last stays; look at what changed last, and tell the makers of portable-lb`,
   HEALTH_PORT: (address: string, port: number, why: string) =>
     `health and metrics cannot listen on ${address}:${port} (${why}); free the port, or choose another in health of the settings`,
 });

@@ -1,3 +1,5 @@
+import { problems } from './errors.ts';
+import { type Problem, reasonOf } from './problem.ts';
 import { settleMs } from './settled-file.ts';
 
 /** What a look at files found: nothing more to do, a writer at work, or something that cannot be read. */
@@ -15,8 +17,11 @@ export interface Looking {
   stop(): Promise<void>;
 }
 
-/** Runs `look` when asked, one at a time, and again after a while as its outcome demands. `look` must not throw. */
-export function keepLooking(look: () => Promise<Look>): Looking {
+/**
+ * Runs `look` when asked, one at a time, and again after a while as its outcome demands. It is not meant to throw; if
+ * it does, that is told, and is a look that fails: what was read last stays.
+ */
+export function keepLooking(look: () => Promise<Look>, onThrow: (problem: Problem) => void): Looking {
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<void> | undefined;
   let asked = false;
@@ -26,7 +31,10 @@ export function keepLooking(look: () => Promise<Look>): Looking {
     let outcome: Look = 'settled';
     while (asked && !stopped) {
       asked = false;
-      outcome = await look();
+      outcome = await look().catch((thrown: unknown) => {
+        onThrow(problems.LOOK_FAILED(reasonOf(thrown)));
+        return 'failing' as const;
+      });
     }
     underWay = undefined;
     if (!stopped) timer = setTimeout(now, againMs[outcome]).unref();

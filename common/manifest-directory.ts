@@ -61,6 +61,7 @@ export async function watchManifests(
     for (const name of [...followed.keys()].sort()) looks.push(await readOne(followed.get(name) as Followed));
     const unsettled = looks.includes('unsettled');
     if (given !== undefined || !unsettled) give(takenAtMs);
+    tellOnce('look');
     const whole = ![...followed.values()].some(({ refused }) => refused);
     if (given !== undefined && whole && looks.every((each) => each === 'settled')) confirmedAtMs = takenAtMs;
     return unsettled ? 'unsettled' : looks.includes('failing') ? 'failing' : 'settled';
@@ -76,6 +77,7 @@ export async function watchManifests(
       tellOnce(one.name, problems.MANIFESTS_REFUSED(one.file.path, [reading.problem.message]));
       return 'failing';
     } else if (reading.state === 'whole') {
+      one.refused = true; // whatever may come of it
       const parsed = parseManifests(reading.text, one.file.path);
       const faults = parsed.problems.map(({ message }) => message);
       tellOnce(one.name, faults.length > 0 ? problems.MANIFESTS_REFUSED(one.file.path, faults) : undefined);
@@ -124,7 +126,7 @@ export async function watchManifests(
     return kept;
   }
 
-  const looking = keepLooking(look);
+  const looking = keepLooking(look, (problem) => tellOnce('look', problem));
   looking.now();
   const watcher = await watchPath(directory, looking.now);
   looking.now();

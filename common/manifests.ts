@@ -1,4 +1,4 @@
-import type { V1EndpointSlice, V1ObjectMeta, V1Pod, V1Service } from '@kubernetes/client-node';
+import type { V1EndpointSlice, V1Ingress, V1ObjectMeta, V1Pod, V1Service } from '@kubernetes/client-node';
 import { problems } from './errors.ts';
 import { kinds } from './manifests/schema.ts';
 import type { Problem } from './problem.ts';
@@ -12,12 +12,13 @@ type Named<T, Kind extends string> = Omit<T, 'metadata'> & {
 };
 export type ServiceManifest = Named<V1Service, 'Service'>;
 export type EndpointSliceManifest = Named<V1EndpointSlice, 'EndpointSlice'>;
+export type IngressManifest = Named<V1Ingress, 'Ingress'>;
 export type PodManifest = Named<V1Pod, 'Pod'>;
 /**
  * What the programs use: the API client's types of manifests, checked, with kind, apiVersion, name and namespace
  * there, protocols filled in (TCP) and missing lists empty. Times are texts as in the file, not Dates.
  */
-export type Manifest = ServiceManifest | EndpointSliceManifest | PodManifest;
+export type Manifest = ServiceManifest | EndpointSliceManifest | PodManifest | IngressManifest;
 
 /**
  * The objects of one file: YAML or JSON, many documents, lists too. Kinds that are not used are left out. All

@@ -77,7 +77,32 @@ export function fieldPath(path: readonly PropertyKey[]): string {
   return text.replace(/^\./, '') || 'the whole';
 }
 
+const longestShown = 60;
+
+/** A value in few words. Never throws, and takes no longer for a value that holds itself or a million others. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
+  const text = written(value, longestShown);
+  return text.length <= longestShown ? text : `${text.slice(0, longestShown - 3)}...`;
+}
+
+/** As JSON, but not much further than `room` characters: YAML's aliases make a graph of any size of a few lines. */
+function written(value: unknown, room: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, room));
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'no date' : written(value.toISOString(), room);
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  let text = `${open}`;
+  for (const key in value) {
+    if (text.length > room) break;
+    if (text !== open) text += ',';
+    if (open === '{') text += `${JSON.stringify(key.slice(0, room))}:`;
+    text += written((value as Record<string, unknown>)[key], room - text.length);
+  }
+  return text + close;
+}
+
+/** A value that is read before it was checked: nothing but text is a text. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

@@ -64,7 +64,7 @@ export async function followSettings<T extends object>(
     onSettings(parsed.settings);
   }
 
-  const looking = keepLooking(look);
+  const looking = keepLooking(look, (problem) => refuse([problem]));
   looking.now();
   const watcher = await watchPath(path, looking.now);
   looking.now();

@@ -43,3 +43,11 @@ export function writeSpeakerState(path: string, state: SpeakerState): Promise<vo
 export function readSpeakerState(path: string): Promise<SpeakerStateRead> {
   return readState(path, 'speaker', schema);
 }
+
+/** It is written every second: one that stands still for longer than sessions live is of a sidecar that is dead or stuck. */
+export function isCurrent({ writtenAtMs }: SpeakerState, nowMs: number): boolean {
+  // one from the future is of before a reboot
+  return nowMs - writtenAtMs < silentMs && writtenAtMs < nowMs + 1_000;
+}
+
+const silentMs = 15_000;

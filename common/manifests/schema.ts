@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
-import { expects, matching } from '../schema.ts';
+import { expects, matching, textOf } from '../schema.ts';
 
 /** What is used of the manifests, and must be right; all else in them is let through unseen. */
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -113,13 +113,40 @@ const pod = z.looseObject({
     .nullish(),
 });
 
+/** Which Services an IngressClass picks: the backends of the rules. */
+const ingress = z.looseObject({
+  metadata: metadata(subdomain, subdomainWords),
+  spec: z
+    .looseObject(
+      {
+        ingressClassName: z.string(expects('text')).nullish(),
+        rules: list(
+          z.looseObject({
+            http: z.looseObject({ paths: list(path(), 'a list of paths') }, objects).nullish(),
+          }),
+          'a list of rules',
+        ),
+      },
+      objects,
+    )
+    .nullish(),
+});
+
+function path() {
+  const backendService = z.looseObject({ name: matching(label, labelWords) }, objects);
+  return z.looseObject({ backend: z.looseObject({ service: backendService.nullish() }, objects) }, objects);
+}
+
 /** The kinds that are used, with the one apiVersion of each that is known. */
 export const kinds: Record<string, { apiVersion: string; schemaOf(value: object): z.ZodType }> = {
   Service: { apiVersion: 'v1', schemaOf: () => service },
   Pod: { apiVersion: 'v1', schemaOf: () => pod },
+  Ingress: { apiVersion: 'networking.k8s.io/v1', schemaOf: () => ingress },
   EndpointSlice: {
     apiVersion: 'discovery.k8s.io/v1',
-    schemaOf: (value) =>
-      slices[(value as { addressType?: keyof typeof slices }).addressType ?? 'IPv4'] ?? slices.IPv4,
+    schemaOf(value) {
+      const addressType = textOf((value as { addressType?: unknown }).addressType);
+      return Object.hasOwn(slices, addressType) ? slices[addressType as keyof typeof slices] : slices.IPv4;
+    },
   },
 };

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { agreeing, expects, fields, integer, matching, oneOf } from '../schema.ts';
+import { agreeing, expects, fields, integer, matching, oneOf, show } from '../schema.ts';
 
 const http = fields({
   /** what may stand in a URL and means nothing in keepalived's grammar (no spaces, quotes, braces, ! # $ @) */
@@ -31,7 +31,7 @@ export const healthCheck = fields({
     agreeing((value, refuse) => {
       const { type = 'tcp', http: given } = (value ?? {}) as { type?: unknown; http?: unknown };
       if (given !== undefined && type !== 'http')
-        refuse(['http'], `is there with type ${String(type)}; accepted: only with type http`);
+        refuse(['http'], `is there with type ${show(type)}; accepted: only with type http`);
     }),
   )
   .transform(({ http: given, ...rest }) =>

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { contains, type Prefix, parsePrefix } from '../cidr.ts';
-import { agreeing, fields, integer, matching, oneOf } from '../schema.ts';
+import { agreeing, fields, integer, matching, oneOf, show, textOf } from '../schema.ts';
 import { bgp } from './bgp.ts';
 import { healthCheck } from './health-check.ts';
 import { service } from './service.ts';
@@ -34,7 +34,8 @@ export const settingsSchema = fields({
     .check(
       agreeing((value, refuse) => {
         const { upperThreshold = 20_000, lowerThreshold = 0 } = (value ?? {}) as Record<string, unknown>;
-        if (Number(lowerThreshold) > Number(upperThreshold))
+        if (typeof lowerThreshold !== 'number' || typeof upperThreshold !== 'number') return;
+        if (lowerThreshold > upperThreshold)
           refuse(
             ['lowerThreshold'],
             `is ${lowerThreshold}, above upperThreshold ${upperThreshold}; accepted: a number up to upperThreshold`,
@@ -68,7 +69,7 @@ export const settingsSchema = fields({
         if (controllerPort === sidecarPort)
           refuse(
             ['sidecarPort'],
-            `is ${sidecarPort}, as controllerPort is; accepted: a port of its own, since the containers share the pod's address`,
+            `is ${show(sidecarPort)}, as controllerPort is; accepted: a port of its own, since the containers share the pod's address`,
           );
       }),
     )
@@ -93,14 +94,14 @@ function refuseOwnPrefixes(value: unknown, refuse: (path: PropertyKey[], message
     Record<'vip' | 'bgp', Record<string, unknown> | null>
   >;
   const own = list(vip?.prefixes)
-    .map((text) => parsePrefix(String(text)))
+    .map((text) => parsePrefix(textOf(text)))
     .filter((each): each is Prefix => typeof each !== 'string');
   const check = (path: PropertyKey[], address: unknown) => {
-    const within = own.find((each) => contains(each, String(address)));
+    const within = own.find((each) => contains(each, textOf(address)));
     if (within)
       refuse(
         ['bgp', ...path],
-        `is ${JSON.stringify(address)}, within the VIP prefix ${within.text}; accepted: an address outside of vip.prefixes`,
+        `is ${show(address)}, within the VIP prefix ${within.text}; accepted: an address outside of vip.prefixes`,
       );
   };
   check(['nextHop'], announcing?.nextHop);

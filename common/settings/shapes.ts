@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { overlaps, type Prefix, parsePrefix } from '../cidr.ts';
-import { agreeing, expects, matching, show } from '../schema.ts';
+import { agreeing, expects, matching, show, textOf } from '../schema.ts';
 
 /** RFC 1123 label: what Kubernetes lets names of Services and namespaces be */
 export function dnsLabel(what: string): z.ZodString {
@@ -51,15 +51,13 @@ function faultOf(text: string): string | undefined {
   return taken && `overlaps ${taken.text}, which no client can reach`;
 }
 
-/** The VIP prefixes: each good, one family, none within another. */
+/** The VIP prefixes: each good and IPv4 (so there is one family), none within another. */
 export const prefixes = z
   .array(prefix, expects(`a list of ${accepted}`))
   .min(1, expects(`a list of one or more ${accepted}`))
   .check(
     agreeing((value, refuse) => {
-      const parsed = (Array.isArray(value) ? value : []).map((text) => parsePrefix(String(text)));
-      const families = new Set(parsed.flatMap((each) => (typeof each === 'string' ? [] : [each.family])));
-      if (families.size > 1) refuse([], 'mixes IPv4 and IPv6; accepted: prefixes of one family');
+      const parsed = (Array.isArray(value) ? value : []).map((text) => parsePrefix(textOf(text)));
       for (const [index, one] of parsed.entries()) {
         if (typeof one === 'string') continue;
         const other = parsed.slice(0, index).find((each) => typeof each !== 'string' && overlaps(each, one));

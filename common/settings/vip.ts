@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { contains, firstUsable, type Prefix, parsePrefix } from '../cidr.ts';
-import { agreeing, expects, fields, oneOf, show } from '../schema.ts';
+import { agreeing, expects, fields, oneOf, show, textOf } from '../schema.ts';
 import { prefixes, unicastAddress } from './shapes.ts';
 
 export const vip = fields({
@@ -22,7 +22,7 @@ function refuseStrangers(value: unknown, refuse: (path: PropertyKey[], message: 
   const own = parsed(given.prefixes);
   const addresses = Array.isArray(given.addresses) ? given.addresses : [];
   for (const [index, address] of addresses.entries()) {
-    const within = own.some((prefix) => contains(prefix, String(address)));
+    const within = own.some((prefix) => contains(prefix, textOf(address)));
     if (!within)
       refuse(
         ['addresses', index],
@@ -34,6 +34,6 @@ function refuseStrangers(value: unknown, refuse: (path: PropertyKey[], message: 
 }
 
 function parsed(texts: unknown): Prefix[] {
-  const all = (Array.isArray(texts) ? texts : []).map((text) => parsePrefix(String(text)));
+  const all = (Array.isArray(texts) ? texts : []).map((text) => parsePrefix(textOf(text)));
   return all.filter((prefix): prefix is Prefix => typeof prefix !== 'string');
 }
