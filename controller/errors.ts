@@ -3,6 +3,8 @@ import { problemTable } from '../common/problem.ts';
 
 export const problems = problemTable({
   USAGE: (why: string, usage: string) => `${why}\n${usage}`,
+  NONE_SELECTED: (absence: string) =>
+    `${absence} among the manifests: nothing is rendered; add it there, or correct service of the settings`,
   IDENTITY: (name: string, value: string, accepted: string) =>
     `environment variable ${name} is ${value === '' ? 'not set' : `"${value}"`}: set it to ${accepted} (Kubernetes' downward API has it)`,
   KEEPALIVED_REFUSED: (output: string, kept: string) =>

@@ -21,11 +21,13 @@ export interface KernelStepParts {
 export function createKernelStep({ verifier, log, metrics }: KernelStepParts): KernelStep {
   let fault: string | undefined = 'nothing has been applied yet';
   const tell = createTeller((text) => log.error('kernel', {}, text));
+  const tellLeftOut = createTeller((text) => log.warn('endpoints', {}, `left out: ${text}`));
   return {
     async hold(service, wanted, patienceMs) {
       const verified = await verifier.verify(wanted, patienceMs);
       fault = verified.fault;
       tell(fault === undefined ? [] : [fault]);
+      tellLeftOut(verified.leftOut);
       metrics.drift.inc(verified.repaired.length);
       metrics.kernelHolds.set(fault === undefined ? 1 : 0);
       reportRepair(log, service, verified.repaired);

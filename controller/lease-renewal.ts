@@ -1,12 +1,10 @@
 /** The end of each turn: which servers live now, and what the lease says of it. */
 import type { Logger } from '../common/log.ts';
-import type { Settings } from '../common/settings.ts';
+import type { VirtualService } from './core/types.ts';
 import type { KernelStep } from './kernel-step.ts';
 import type { LeaseDecision } from './lease.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Metrics } from './metrics.ts';
-import type { NetworkStep } from './network-step.ts';
-import type { Plan } from './plan.ts';
 import { activeOf, countServers, reportChecks } from './report.ts';
 
 export interface LeaseRenewalParts {
@@ -14,7 +12,6 @@ export interface LeaseRenewalParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly kernel: KernelStep;
-  readonly network: NetworkStep;
   readonly leaseKeeper: LeaseKeeper;
   readonly keepalived: { checkedOut(): ReadonlySet<string> };
 }
@@ -22,18 +19,22 @@ export interface LeaseRenewalParts {
 export interface LeaseRenewal {
   renew(of: {
     service: string;
-    settings: Settings;
-    plan: Plan | undefined;
+    lengthMs: number;
+    holdDownMs: number;
+    virtualServices: readonly VirtualService[];
+    /** those that may be announced */
+    prefixes: readonly string[];
+    nothingYet: string | undefined;
+    networkFault: string | undefined;
     stopping: boolean;
   }): Promise<LeaseDecision>;
 }
 
 export function createLeaseRenewal(parts: LeaseRenewalParts): LeaseRenewal {
-  const { log, metrics, kernel, network, keepalived } = parts;
+  const { log, metrics, kernel, keepalived } = parts;
   let checkedOut: ReadonlySet<string> = new Set();
   return {
-    async renew({ service, settings, plan, stopping }) {
-      const virtualServices = plan?.virtualServices ?? [];
+    async renew({ service, lengthMs, virtualServices, ...facts }) {
       const out = activeOf(virtualServices, keepalived.checkedOut());
       const before = activeOf(virtualServices, checkedOut);
       reportChecks(log, service, { before, now: out, ports: virtualServices });
@@ -41,19 +42,9 @@ export function createLeaseRenewal(parts: LeaseRenewalParts): LeaseRenewal {
       const { wanted, live } = countServers(virtualServices, keepalived.checkedOut());
       metrics.realServersWanted.set(wanted);
       metrics.realServersLive.set(live);
-      const reachable = network.reachable();
-      const { seconds, holdDownSeconds } = settings.lease;
       const decision = await parts.leaseKeeper.renew(
-        { pod: parts.podName, service, lengthMs: seconds * 1000 },
-        {
-          holdDownMs: holdDownSeconds * 1000,
-          snapshotSeen: plan !== undefined,
-          networkFault: network.fault(),
-          kernelFault: kernel.fault(),
-          liveServers: live,
-          prefixes: (plan?.announcePrefixes ?? []).filter((prefix) => reachable.includes(prefix)),
-          stopping,
-        },
+        { pod: parts.podName, service, lengthMs },
+        { ...facts, kernelFault: kernel.fault(), liveServers: live },
       );
       metrics.leaseSaysYes.set(decision.announce ? 1 : 0);
       return decision;

@@ -8,7 +8,8 @@ import type { Lease } from '../common/lease.ts';
 export interface LeaseFacts {
   readonly nowMs: number;
   readonly holdDownMs: number;
-  readonly snapshotSeen: boolean;
+  /** Why no rules are wanted yet; undefined once some are. */
+  readonly nothingYet: string | undefined;
   /** Why the pod's network is not as wanted; undefined when it is. */
   readonly networkFault: string | undefined;
   /** Why the kernel's IPVS does not hold what is wanted; undefined when it does. */
@@ -30,7 +31,7 @@ export interface LeaseDecision {
 export function decideLease(facts: LeaseFacts, before: LeaseDecision | undefined): LeaseDecision {
   const no = (reason: string): LeaseDecision => ({ announce: false, reason });
   if (facts.stopping) return no('the pod is stopping');
-  if (!facts.snapshotSeen) return no('the Service has not been seen yet');
+  if (facts.nothingYet !== undefined) return no(facts.nothingYet);
   if (facts.networkFault !== undefined) return no(facts.networkFault);
   if (facts.kernelFault !== undefined) return no(facts.kernelFault);
   if (facts.prefixes.length === 0) return no('no VIP prefix is ready to be announced');

@@ -25,6 +25,8 @@ const stuckMs = 30_000;
 const remindEveryMs = 60_000;
 /** Where health is before the first settings that can be read: whoever restarts what does not answer would do so for ever. */
 const defaultHealthPort = 9440;
+/** As settings have it by default. */
+const defaultDrainSeconds = 30;
 
 const log = createLogger({ program: 'controller' });
 
@@ -62,10 +64,12 @@ async function run(config: Config): Promise<number> {
       wake();
     },
   });
-  const { reconciler, keepalived, ipvs, speakerState, traffic } = await makeParts(config, log, metrics, {
-    onChange: () => wake(),
-    onAccepted: ({ settings }) => endpoints.follow(settings),
-  });
+  const { reconciler, inherits, keepalived, ipvs, speakerState, traffic } = await makeParts(
+    config,
+    log,
+    metrics,
+    { onChange: () => wake(), onAccepted: ({ settings }) => endpoints.follow(settings) },
+  );
   const duties = createClusterDuties({ podName: config.podName, open: kubernetes, speakerState, log, nowMs });
   let stopping = false;
   const tendDuties = () => {
@@ -105,7 +109,9 @@ async function run(config: Config): Promise<number> {
   const observing = new AbortController();
   void observe({ ipvs, keepalived, metrics, log }, observing.signal);
   await asked;
-  const drainSeconds = reconciler.settings?.drain.seconds ?? 0;
+  // Refused ones say best what is wanted; without any, rules of a controller before this one may carry traffic.
+  const settings = reconciler.newestSettings;
+  const drainSeconds = settings?.drain.seconds ?? (inherits ? defaultDrainSeconds : 0);
   log.info(
     'stop',
     { drainSeconds },
@@ -115,7 +121,7 @@ async function run(config: Config): Promise<number> {
   reconciler.beginStop();
   loop.trigger();
   const drained = await drain({
-    announces: reconciler.settings?.bgp !== undefined,
+    announces: settings ? settings.bgp !== undefined : (await speakerState()) !== undefined,
     drainMs: drainSeconds * 1000,
     speakerState,
     traffic,

@@ -4,21 +4,24 @@ import { join } from 'node:path';
 import { contains, parsePrefix } from '../common/cidr.ts';
 import { monotonicMs } from '../common/clock.ts';
 import { collectAtRest } from '../common/collect-at-rest.ts';
+import { readLease } from '../common/lease.ts';
 import type { Logger } from '../common/log.ts';
 import { openedOnce } from '../common/opened-once.ts';
 import { sandboxName } from '../common/sandbox.ts';
-import { readSpeakerState, type SpeakerState } from '../common/speaker-state.ts';
+import { isCurrent, readSpeakerState, type SpeakerState } from '../common/speaker-state.ts';
 import { createApplier } from './apply.ts';
 import type { Config } from './config.ts';
 import type { Configuration } from './configuration.ts';
 import type { Traffic } from './drain.ts';
 import { problems } from './errors.ts';
+import { createInheritance } from './inheritance.ts';
 import { openKeepalivedFiles } from './keepalived/files.ts';
 import { superviseKeepalived } from './keepalived/process.ts';
 import { type Ipvs, openIpvs } from './kernel/ipvs.ts';
 import { openPodNetwork } from './kernel/network.ts';
 import { createKernelStep } from './kernel-step.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
+import { createLeaseRenewal } from './lease-renewal.ts';
 import { readMarks, writeMarks } from './marks.ts';
 import type { Metrics } from './metrics.ts';
 import { createNetworkStep } from './network-step.ts';
@@ -33,6 +36,8 @@ const restMs = 10_000;
 
 export interface Parts {
   readonly reconciler: Reconciler;
+  /** The kernel has rules of a controller before this one. */
+  readonly inherits: boolean;
   readonly keepalived: ReturnType<typeof superviseKeepalived>;
   readonly ipvs: () => Promise<Ipvs>;
   readonly speakerState: () => Promise<SpeakerState | undefined>;
@@ -70,14 +75,31 @@ export async function makeParts(
   });
   const speakerState = async () => {
     const read = await readSpeakerState(config.speakerStateFile);
-    return read.state === 'read' ? read.speaker : undefined;
+    return read.state === 'read' && isCurrent(read.speaker, nowMs()) ? read.speaker : undefined;
   };
   /** undefined: it cannot be read (now); who lacks what is told when it is needed. */
   const held = await ipvs()
     .then((opened) => opened.services())
     .catch(() => undefined);
-  const reconciler = createReconciler({
+  const sandbox = sandboxName();
+  const kernel = createKernelStep({
+    verifier: createVerifier({ ipvs, checkedOut: () => keepalived.checkedOut(), nowMs }),
+    log,
+    metrics,
+  });
+  const leaseRenewal = createLeaseRenewal({
     podName: config.podName,
+    log,
+    metrics,
+    kernel,
+    leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs, sandbox }),
+    keepalived,
+  });
+  const inherits = held?.some(({ mark }) => mark !== undefined) ?? true;
+  const left = inherits ? await readLease(config.leaseFile, sandbox) : undefined;
+  const lease = left?.state === 'read' ? left.lease : undefined;
+  const paths = { notifyFifo };
+  const reconciler = createReconciler({
     log,
     metrics,
     nowMs,
@@ -102,11 +124,7 @@ export async function makeParts(
     }),
     applier: createApplier({ files, keepalived, nowMs }),
     serviceWatch: createServiceWatch(log, nowMs),
-    kernel: createKernelStep({
-      verifier: createVerifier({ ipvs, checkedOut: () => keepalived.checkedOut(), nowMs }),
-      log,
-      metrics,
-    }),
+    kernel,
     network: createNetworkStep({
       interface: config.interface,
       keeper: openedOnce(() => openPodNetwork({ log })),
@@ -114,11 +132,13 @@ export async function makeParts(
       metrics,
       nowMs,
     }),
-    leaseKeeper: createLeaseKeeper({ file: config.leaseFile, log, nowMs, sandbox: sandboxName() }),
+    leaseRenewal,
     keepalived,
-    inheritsRules: held?.some(({ mark }) => mark !== undefined) ?? true,
+    inheritance: inherits
+      ? createInheritance({ log, nowMs, files, paths, lease, keepalived, kernel, leaseRenewal })
+      : undefined,
   });
-  return { reconciler, keepalived, ipvs, speakerState, traffic: () => countTraffic(ipvs) };
+  return { reconciler, inherits, keepalived, ipvs, speakerState, traffic: () => countTraffic(ipvs) };
 }
 
 /** What stands against a configuration in this pod: its identity, its kernel. */

@@ -5,16 +5,26 @@
 import type { Settings } from '../common/settings.ts';
 import type { Configuration } from './configuration.ts';
 import type { Note, Snapshot } from './core/types.ts';
+import type { Inheritance } from './inheritance.ts';
 import type { LeaseDecision } from './lease.ts';
-import { createLeaseRenewal, type LeaseRenewalParts } from './lease-renewal.ts';
+import type { LeaseRenewal } from './lease-renewal.ts';
+import type { Metrics } from './metrics.ts';
 import { createTeller } from './report.ts';
 import { createRollout, type RolloutParts } from './rollout.ts';
 
 /** A configuration that was refused is tried again: a full disk or a missing module may be mended outside. */
 const retryRefusedMs = 5000;
+/** Where no settings could be read. */
+const defaultHoldDownMs = 2000;
 
-export interface ReconcilerParts extends RolloutParts, LeaseRenewalParts {
-  readonly keepalived: RolloutParts['keepalived'] & LeaseRenewalParts['keepalived'];
+export interface ReconcilerParts extends RolloutParts {
+  readonly metrics: Metrics;
+  readonly leaseRenewal: LeaseRenewal;
+  /**
+   * The kernel has rules of a controller before this one (a crash): they carry traffic and their lease is valid,
+   * so both are left as they are until the first plan is there to replace them, and tended if that takes long.
+   */
+  readonly inheritance: Inheritance | undefined;
 }
 
 export interface Reconciler {
@@ -25,7 +35,10 @@ export interface Reconciler {
   turn(): Promise<void>;
   /** Why the LB pod is not ready; undefined while the kernel holds what is wanted. */
   notReady(): string | undefined;
+  /** in force */
   readonly settings: Settings | undefined;
+  /** or, where none are in force, those that are refused */
+  readonly newestSettings: Settings | undefined;
   readonly state: ReconcilerState;
 }
 
@@ -50,11 +63,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let refused: readonly string[] = [];
   let lease: LeaseDecision | undefined;
   const rollout = createRollout(parts);
-  const leaseRenewal = createLeaseRenewal(parts);
   const tell = createTeller((text) => log.error('refused', {}, text));
 
   function tellRefused(against: readonly Error[]): void {
+    const before = refused.join();
     refused = against.map(({ message }) => message);
+    if (refused.length > 0 && refused.join() !== before) parts.metrics.reloads.inc({ outcome: 'refused' });
     tell(refused);
   }
 
@@ -87,13 +101,27 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     async turn() {
       await takeUp();
       const inForce = accepted ?? candidate;
-      if (!inForce) return;
-      const { settings } = inForce;
-      serviceWatch.remind(settings.service);
       const { plan } = rollout;
-      if (!plan && parts.inheritsRules && !stopping) return;
-      const service = serviceWatch.nameOf(settings.service);
-      lease = await leaseRenewal.renew({ service, settings, plan, stopping });
+      if (inForce) serviceWatch.remind(inForce.settings.service);
+      if (!plan && parts.inheritance && !stopping) {
+        const { holdDownSeconds } = inForce?.settings.lease ?? {};
+        const holdDownMs = holdDownSeconds === undefined ? defaultHoldDownMs : holdDownSeconds * 1000;
+        lease = (await parts.inheritance.tend(holdDownMs)) ?? lease;
+        return;
+      }
+      if (!inForce) return;
+      const reachable = network.reachable();
+      const { lease: term, service } = inForce.settings;
+      lease = await parts.leaseRenewal.renew({
+        service: serviceWatch.nameOf(service),
+        lengthMs: term.seconds * 1000,
+        holdDownMs: term.holdDownSeconds * 1000,
+        virtualServices: plan?.virtualServices ?? [],
+        prefixes: (plan?.announcePrefixes ?? []).filter((prefix) => reachable.includes(prefix)),
+        nothingYet: plan ? undefined : (refused[0] ?? 'the Service has not been seen yet'),
+        networkFault: network.fault(),
+        stopping,
+      });
     },
     notReady: () =>
       kernel.fault() ??
@@ -101,6 +129,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       (rollout.served === undefined ? 'the packet rules are not made yet' : undefined),
     get settings() {
       return accepted?.settings;
+    },
+    get newestSettings() {
+      return (accepted ?? candidate)?.settings;
     },
     get state() {
       const selection = (accepted ?? candidate)?.settings.service;

@@ -45,11 +45,8 @@ export interface RolloutParts {
   readonly kernel: KernelStep;
   readonly network: NetworkStep;
   readonly keepalived: { readonly alive: boolean };
-  /**
-   * The kernel has rules of a controller before this one (a crash): they carry traffic and their lease is valid,
-   * so both are left as they are until the first plan is there to replace them.
-   */
-  readonly inheritsRules: boolean;
+  /** Where there is one, packet rules are left as they are until the first plan is there. */
+  readonly inheritance: object | undefined;
 }
 
 export interface Rollout {
@@ -84,7 +81,7 @@ export function createRollout(parts: RolloutParts): Rollout {
       parts.onAccepted(configuration);
       awaitedSinceMs ??= nowMs();
       const isLate = nowMs() - awaitedSinceMs >= firstSnapshotMs;
-      if (isLate && !parts.inheritsRules) await network.ensure(prefixes, [], unmatched);
+      if (isLate && !parts.inheritance) await network.ensure(prefixes, [], unmatched);
       return [];
     }
     const next = await planner.plan(configuration, snapshot, nowMs());
@@ -95,10 +92,7 @@ export function createRollout(parts: RolloutParts): Rollout {
     tellNotes(notes.map(({ message }) => message));
     const renderMs = nowMs() - startedAtMs;
     const prepared = await applier.prepare(next.files);
-    if (prepared.kind === 'refused') {
-      metrics.reloads.inc({ outcome: 'refused' });
-      return [prepared.problem];
-    }
+    if (prepared.kind === 'refused') return [prepared.problem];
     if (prepared.kind === 'unchanged') {
       await hold(configuration, next, patienceAloneMs);
       return [];

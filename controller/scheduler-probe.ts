@@ -11,7 +11,7 @@ export function createSchedulerProbe(ipvs: () => Promise<Ipvs>): (scheduler: str
   return async (scheduler) => {
     if (seen.has(scheduler)) return;
     const opened = await ipvs();
-    const service = { family: 4 as const, mark: probeMark, scheduler, persistent: false, destinations: [] };
+    const service = { family: 4 as const, mark: probeMark, scheduler, flags: [], destinations: [] };
     try {
       await opened.addService(service);
     } catch (error) {

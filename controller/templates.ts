@@ -1,6 +1,9 @@
 /** Which template renders what: the operator's file where there is one, else the default. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { problems } from '../common/errors.ts';
+import { describeSystemError, readText } from '../common/files.ts';
+import { systemCode } from '../common/problem.ts';
 import type { TemplateSource } from './core/types.ts';
 import { mainTemplate, virtualServiceTemplate } from './templates/defaults.ts';
 
@@ -19,10 +22,13 @@ export function templateSources(texts: Readonly<Record<string, string>>, directo
   };
 }
 
-/** The operator's templates as they are now; a directory that is not there holds none. */
+/** The operator's templates as they are now; a directory that is not there holds none. Throws a Problem. */
 export async function readTemplates(directory: string): Promise<Record<string, string>> {
-  const names = await readdir(directory).catch(() => [] as string[]);
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw problems.FILE_UNREADABLE(directory, describeSystemError(error));
+  });
   const own = names.filter((name) => name === mainFile || name === virtualServiceFile);
-  const texts = await Promise.all(own.map((name) => readFile(join(directory, name), 'utf8')));
+  const texts = await Promise.all(own.map((name) => readText(join(directory, name))));
   return Object.fromEntries(own.map((name, i) => [name, texts[i] ?? '']));
 }

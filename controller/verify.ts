@@ -2,17 +2,20 @@
  * verify: what the kernel's IPVS holds, against what is wanted. keepalived is given time to do its work; a
  * difference that stays although nothing moves any more is a fault and is repaired entry by entry over
  * generic netlink. A SIGHUP would not do it: keepalived sends nothing again that it believes unchanged
- * (keepalived issues 1018, 1877).
+ * (keepalived issues 1018, 1877). A server whose address IPVS refuses is left out, and the others serve.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compareKernel } from './core/difference.ts';
 import type { IpvsService, KernelDifference, WantedService } from './core/types.ts';
 import type { Ipvs } from './kernel/ipvs.ts';
+import { createRefusedAddresses } from './refused-addresses.ts';
 
 export interface Verified {
   /** Why the kernel does not hold what is wanted, after repair; undefined when it does. */
   readonly fault: string | undefined;
   readonly repaired: readonly KernelDifference[];
+  /** What the kernel said of each server whose address it refuses; there are others that serve. */
+  readonly leftOut: readonly string[];
   /** The kernel's services as last read. */
   readonly services: readonly IpvsService[];
   /** From the call to the kernel holding what is wanted (or to the fault). */
@@ -40,9 +43,12 @@ const restPerLookMs = 3;
 const rounds = 3;
 
 export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Verifier {
+  const refused = createRefusedAddresses(nowMs);
+
   const read = async (wanted: readonly WantedService[]) => {
     const services = await (await ipvs()).services();
-    return { services, differences: compareKernel([...wanted], services, new Set(checkedOut())) };
+    const differences = compareKernel([...wanted], services, new Set(checkedOut()));
+    return { services, differences: refused.mendable(differences, wanted) };
   };
 
   const settle = async (wanted: readonly WantedService[], patienceMs: number) => {
@@ -71,6 +77,7 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
     async verify(wanted, patienceMs) {
       const startedAtMs = nowMs();
       const repaired: KernelDifference[] = [];
+      refused.forgetOld();
       let { services, differences } = await settle(wanted, patienceMs);
       let failure: Error | undefined;
       for (let round = 1; differences.length > 0 && round <= rounds && !failure; round++) {
@@ -81,7 +88,7 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
             await repair(await ipvs(), difference);
             repaired.push(difference);
           } catch (error) {
-            failure ??= error as Error;
+            if (!refused.bears(error as Error, difference, wanted)) failure ??= error as Error;
           }
         }
         if (differences.length > 0) ({ services, differences } = await read(wanted));
@@ -89,6 +96,7 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
       return {
         fault: differences.length === 0 ? undefined : describeFault(differences, failure),
         repaired,
+        leftOut: differences.length === 0 ? refused.told(wanted) : [],
         services,
         tookMs: nowMs() - startedAtMs,
       };

@@ -2,6 +2,7 @@
  * What IPVS should hold against what it holds: exactly the entries that differ, in an order in which they can
  * be carried out one by one (services before their destinations, additions before removals).
  */
+import { describeOther } from './scheduling.ts';
 import type {
   IpvsDestination,
   IpvsService,
@@ -35,22 +36,13 @@ function compareService(
   held: IpvsService | undefined,
   checkedOut: ReadonlySet<string>,
 ): KernelDifference[] {
-  const { mark, scheduler, persistent } = wanted;
-  const service: IpvsService = {
-    family: 4,
-    mark,
-    scheduler,
-    persistent,
-    destinations: held?.destinations ?? [],
-  };
+  const { realServers: _, mark, ...scheduling } = wanted;
+  const service: IpvsService = { family: 4, mark, ...scheduling, destinations: held?.destinations ?? [] };
   const destinations = compareDestinations(wanted, service, checkedOut);
   if (!held) return [{ kind: 'add-service', service, why: `FWM ${mark} is missing` }, ...destinations];
-  const why = [
-    held.scheduler === scheduler ? '' : `scheduler ${held.scheduler} instead of ${scheduler}`,
-    held.persistent === persistent ? '' : `${held.persistent ? '' : 'not '}persistent`,
-  ].filter((text) => text !== '');
-  if (why.length === 0) return destinations;
-  return [{ kind: 'set-service', service, why: `FWM ${mark} has ${why.join(', ')}` }, ...destinations];
+  const why = describeOther(scheduling, held);
+  if (why === '') return destinations;
+  return [{ kind: 'set-service', service, why: `FWM ${mark} has ${why}` }, ...destinations];
 }
 
 function compareDestinations(

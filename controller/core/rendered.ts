@@ -4,6 +4,9 @@
  * lives by. What is for the template to decide (scheduler, thresholds, persistence) is what verify then wants.
  */
 import { parseKeepalived, type Statement, TextFault } from './keepalived-text.ts';
+import { refuseKeywords } from './refused-keywords.ts';
+import { readScheduling } from './scheduling.ts';
+import { flag, number, one } from './statements.ts';
 import { virtualServiceFile } from './template-context.ts';
 import type {
   RenderedFiles,
@@ -14,7 +17,6 @@ import type {
 } from './types.ts';
 
 const checker = /^([A-Z]+_CHECK|HTTP_GET|SSL_GET)$/;
-const scheduler = ['lb_algo', 'lvs_sched'];
 const method = ['lb_kind', 'lvs_method'];
 
 /** What the kernel should hold by this text. Throws TextFault. */
@@ -60,7 +62,7 @@ function checkGlobals(statements: readonly Statement[], main: string, { notifyFi
     throw new TextFault(whole(main), `no "lvs_notify_fifo ${notifyFifo}" in global_defs`);
   if (!globals.some(({ words }) => words[0] === 'rs_init_notifies'))
     throw new TextFault(whole(main), 'no "rs_init_notifies" in global_defs');
-  const flush = globals.find(({ words }) => words[0] === 'lvs_flush' || words[0] === 'lvs_flush_on_stop');
+  const flush = globals.find(({ words }) => /^lvs_flush(_on_?stop)?$/.test(words[0] ?? ''));
   if (flush) throw new TextFault(flush, `"${flush.words[0]}": rules must outlive a restart of keepalived`);
 }
 
@@ -68,8 +70,9 @@ function readVirtualServer({ block = [], ...at }: Statement, service: VirtualSer
   checkMethod(block);
   const sorry = block.find(({ words }) => words[0] === 'sorry_server');
   if (sorry) throw new TextFault(sorry, '"sorry_server" is not a server of the Service');
-  const algorithm = one(block, scheduler)?.words[1];
-  if (!algorithm) throw new TextFault(at, 'no "lb_algo"');
+  refuseKeywords(block);
+  const scheduling = readScheduling(block, at);
+  const usual = number(one(block, ['weight']), 1);
   const inhibit = flag(one(block, ['inhibit_on_failure']));
   const found = new Map<string, Statement>();
   for (const server of block.filter(({ words }) => words[0] === 'real_server')) {
@@ -77,23 +80,26 @@ function readVirtualServer({ block = [], ...at }: Statement, service: VirtualSer
     if (found.has(place)) throw new TextFault(server, `"real_server ${place}" is there twice`);
     found.set(place, server);
   }
-  const realServers = service.realServers.map(({ address, port, weight, state }): WantedDestination => {
-    const place = `${address} ${port}`;
+  const realServers = service.realServers.map((wanted): WantedDestination => {
+    const place = `${wanted.address} ${wanted.port}`;
     const server = found.get(place);
     if (!server) throw new TextFault(at, `no "real_server ${place}"`);
     found.delete(place);
-    return readRealServer(server, { address, port, weight, state, inhibit });
+    return readRealServer(server, { ...wanted, inhibit, usual });
   });
   for (const [place, extra] of found) throw new TextFault(extra, `"real_server ${place}" is not wanted`);
-  const persistent = block.some(({ words }) => words[0] === 'persistence_timeout');
-  return { mark: service.mark, scheduler: algorithm, persistent, realServers };
+  return { mark: service.mark, ...scheduling, realServers };
 }
 
-type WantedServer = VirtualService['realServers'][number] & { inhibit: boolean };
+type WantedServer = VirtualService['realServers'][number] & {
+  inhibit: boolean;
+  /** the weight of a server that says none */
+  usual: number;
+};
 
 function readRealServer({ block = [], ...at }: Statement, wanted: WantedServer): WantedDestination {
   checkMethod(block);
-  const weight = number(one(block, ['weight']), 1);
+  const weight = number(one(block, ['weight']), wanted.usual);
   if (weight !== wanted.weight) throw new TextFault(at, `weight ${weight} instead of ${wanted.weight}`);
   const check = block.find(({ words }) => checker.test(words[0] ?? ''));
   if (check && wanted.state === 'draining')
@@ -117,28 +123,6 @@ function checkMethod(block: readonly Statement[]) {
     ({ words }) => method.includes(words[0] ?? '') && words.slice(1).join(' ') !== 'NAT',
   );
   if (other) throw new TextFault(other, `"${other.words.join(' ')}" where forwarding.method says nat`);
-}
-
-function one(block: readonly Statement[], keywords: readonly string[]): Statement | undefined {
-  let found: Statement | undefined;
-  for (const statement of block) {
-    if (!keywords.includes(statement.words[0] ?? '')) continue;
-    if (found) throw new TextFault(statement, `"${statement.words[0]}" is there twice`);
-    found = statement;
-  }
-  return found;
-}
-
-function number(statement: Statement | undefined, absent: number): number {
-  if (!statement) return absent;
-  const [keyword, text = ''] = statement.words;
-  if (statement.words.length !== 2 || !/^[0-9]{1,10}$/.test(text))
-    throw new TextFault(statement, `"${keyword}" must be followed by one number`);
-  return Number(text);
-}
-
-function flag(statement: Statement | undefined): boolean {
-  return statement !== undefined && !/^(off|false|no)$/i.test(statement.words[1] ?? '');
 }
 
 function whole(file: string) {

@@ -109,11 +109,20 @@ export interface Change {
   drainingNow: number;
 }
 
-/** A virtual service and its servers as the kernel should hold them. */
-export interface WantedService {
-  mark: number;
+/** How a virtual service finds the server of a connection. */
+export interface Scheduling {
   scheduler: string;
-  persistent: boolean;
+  flags: readonly ServiceFlag[];
+  /** absent: each connection by itself */
+  persistence?: { timeoutSeconds: number /** of IPv6: the length of the prefix */; netmask: string };
+}
+
+/** One-packet scheduling, and three that each scheduler gives a meaning of its own (ipvsadm -b, keepalived's names). */
+export type ServiceFlag = 'ops' | 'flag-1' | 'flag-2' | 'flag-3';
+
+/** A virtual service and its servers as the kernel should hold them. */
+export interface WantedService extends Scheduling {
+  mark: number;
   realServers: WantedDestination[];
 }
 
@@ -127,14 +136,12 @@ export interface WantedDestination {
   inhibitOnFailure: boolean;
 }
 
-export interface IpvsService {
+export interface IpvsService extends Scheduling {
   family: 4 | 6;
   mark?: number;
   protocol?: Protocol | number;
   address?: string;
   port?: number;
-  scheduler: string;
-  persistent: boolean;
   /** Since the service was made; not compared. */
   packetsIn?: number;
   destinations: IpvsDestination[];

@@ -17,6 +17,8 @@ export interface DaemonExit {
 export interface Daemon {
   readonly pid: number | undefined;
   signal(name: 'SIGHUP' | 'SIGTERM'): void;
+  /** SIGKILL of both: a checker that stands still would outlive its parent. */
+  kill(checkerPid: number | undefined): void;
   /** Resolves when parent and checker are gone; a checker that outlives its parent is killed. */
   ended(checkerPid: () => number | undefined): Promise<DaemonExit>;
 }
@@ -74,6 +76,7 @@ function failedDaemon(failure: string): Daemon {
   return {
     pid: undefined,
     signal: () => undefined,
+    kill: () => undefined,
     ended: async () => ({ code: null, signal: null, failure }),
   };
 }
@@ -90,6 +93,10 @@ function watchDaemon(child: ChildProcess): Daemon {
     signal(name) {
       child.kill(name);
       if (name === 'SIGTERM') killTimer ??= setTimeout(() => child.kill('SIGKILL'), stopMs);
+    },
+    kill(checkerPid) {
+      child.kill('SIGKILL');
+      if (checkerPid !== undefined) sendSignal(checkerPid, 'SIGKILL');
     },
     async ended(checkerPid) {
       const exit = await exited;

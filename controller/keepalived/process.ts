@@ -11,7 +11,8 @@ import { reasonOf } from '../../common/problem.ts';
 import { type Daemon, type DaemonExit, launchDaemon } from './daemon.ts';
 import { type CheckEvent, createCheckBook, type NotifyFifo, openNotifyFifo } from './notify.ts';
 import { readOutputLine } from './output.ts';
-import { createReloadQueue } from './reloads.ts';
+import { createReloadQueue, type ReloadOutcome } from './reloads.ts';
+import { watchForStuck } from './stuck.ts';
 import { tellExit, tellOutcome } from './tell.ts';
 import type { Keepalived, KeepalivedOptions } from './types.ts';
 
@@ -36,7 +37,9 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
   let running: Promise<void> | undefined;
   let restarts = 0;
   let checkerRestarts = 0;
+  let asksAgain = false;
 
+  const stuckWatch = watchForStuck();
   const reloads = createReloadQueue({ nowMs, deadlineMs, sendHangup: () => daemon?.signal('SIGHUP') });
 
   const onEvent = (event: CheckEvent) => {
@@ -117,15 +120,34 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
     }
   };
 
+  /** One that says nothing is asked again, and killed when it does not even stir at that. */
+  const heard = (outcome: ReloadOutcome): void => {
+    if (outcome.kind !== 'overdue') stuckWatch.heard();
+    if (outcome.kind !== 'overdue' || aborted.signal.aborted || asksAgain) return;
+    asksAgain = true;
+    void stuckWatch.overdue([daemon?.pid, checkerPid]).then(async (stuck) => {
+      if (stuck !== undefined) {
+        log.error('keepalived-stuck', { pid: stuck }, `keepalived hangs (process ${stuck}): it is killed`);
+        stuckWatch.heard();
+        daemon?.kill(checkerPid);
+      }
+      const next = await reloads.request();
+      asksAgain = false;
+      heard(next);
+    });
+  };
+
   return {
     async start() {
       const outcome = reloads.request();
       running ??= runAlways();
+      heard(await outcome);
       return tellOutcome(log, 'start', await outcome);
     },
     async reload(servers) {
       const outcome = await reloads.request();
       if (servers) checks.keepOnly(servers);
+      heard(outcome);
       return tellOutcome(log, 'reload', outcome);
     },
     async stop() {

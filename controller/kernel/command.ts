@@ -15,14 +15,20 @@ export interface CommandResult {
 export function runCommand(file: string, args: readonly string[], stdin = ''): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const;
-    const child = execFile(file, args, options, (error, stdout, stderr) => {
-      if (systemCode(error) === 'ENOENT') reject(problems.COMMAND_MISSING(file));
-      else if (error?.killed) reject(problems.COMMAND_SLOW([file, ...args].join(' '), timeoutMs));
-      else if (error && child.pid === undefined)
-        reject(problems.COMMAND_UNSTARTABLE(file, systemCode(error) ?? error.message));
-      else resolve({ ok: error === null, stdout, stderr: stderr || (error?.message ?? '') });
-    });
-    child.stdin?.on('error', () => undefined); // EPIPE: it ended before it read everything, its exit code tells
-    child.stdin?.end(stdin);
+    const refuseStart = (error: Error) =>
+      reject(problems.COMMAND_UNSTARTABLE(file, systemCode(error) ?? error.message));
+    try {
+      const child = execFile(file, args, options, (error, stdout, stderr) => {
+        if (systemCode(error) === 'ENOENT') reject(problems.COMMAND_MISSING(file));
+        else if (error?.killed) reject(problems.COMMAND_SLOW([file, ...args].join(' '), timeoutMs));
+        else if (error && child.pid === undefined) refuseStart(error);
+        else resolve({ ok: error === null, stdout, stderr: stderr || (error?.message ?? '') });
+      });
+      child.stdin?.on('error', () => undefined); // EPIPE: it ended before it read everything, its exit code tells
+      child.stdin?.end(stdin);
+    } catch (error) {
+      // spawn tells by event of ENOENT, EACCES, EAGAIN, EMFILE and ENFILE only; of ENOMEM it throws
+      refuseStart(error as Error);
+    }
   });
 }

@@ -11,6 +11,8 @@ export const problems = problemTable({
   SCHEDULER_MISSING: (scheduler: string) =>
     `scheduler ${scheduler} is not in this kernel (ENOENT): run \`modprobe ip_vs_${scheduler}\` on the node, or choose another scheduler in the settings`,
   IPVS_REFUSED: (what: string, errno: string) => `IPVS refuses to ${what} (${errno})${meaningOf(errno)}`,
+  SERVER_ADDRESS_REFUSED: (what: string, errno: string) =>
+    `IPVS refuses to ${what} (${errno}): its address is that of no host, such as the broadcast address of the pod's own subnet; correct the EndpointSlice that names it`,
   KERNEL_SILENT: (what: string, timeoutMs: number, why: string) =>
     `the kernel did not answer within ${timeoutMs} ms: ${what}${why === '' ? '' : ` (${why})`}; it is tried again`,
   NETLINK_REFUSED: (what: string, errno: string) => `the kernel refuses: ${what} (${errno})`,

@@ -2,7 +2,7 @@
  * The attributes of the generic netlink family IPVS (include/uapi/linux/ip_vs.h) and their meaning in our
  * words. Counters of destinations are left out: nobody reads them, and they are two thirds of a dump.
  */
-import type { IpvsDestination, IpvsService } from '../core/types.ts';
+import type { IpvsDestination, IpvsService, ServiceFlag } from '../core/types.ts';
 import { decodeAddress, encodeAddress, familyOf } from './addresses.ts';
 import { attributeSet, bytes, port, text, u16, u32, u64 } from './attributes.ts';
 
@@ -40,7 +40,7 @@ const service = attributeSet({
   scheduler: [6, text],
   flags: [7, bytes], // struct ip_vs_flags { flags, mask }
   timeoutSeconds: [8, u32],
-  netmask: [9, u32],
+  netmask: [9, bytes], // IPv4: network byte order; IPv6: the prefix length as a number
   stats64: [12, stats64],
 });
 
@@ -74,8 +74,12 @@ export interface ServiceCounters {
 
 const addressFamilies = { 4: 2, 6: 10 } as const; // AF_INET, AF_INET6
 const protocols = { TCP: 6, UDP: 17 } as const;
-const persistentFlag = 0x0001; // IP_VS_SVC_F_PERSISTENT
-const persistenceSeconds = 360; // IPVS' own default, ipvsadm -p
+/** IP_VS_SVC_F_*; 0x2 (HASHED) is the kernel's own. */
+const persistentFlag = 0x0001;
+const flagBits = { ops: 0x0004, 'flag-1': 0x0008, 'flag-2': 0x0010, 'flag-3': 0x0020 } as const;
+const flagNames = Object.keys(flagBits).sort() as ServiceFlag[];
+const flagMask = 0x003d;
+const wholeAddress = { 4: '255.255.255.255', 6: '128' } as const;
 /** IP_VS_CONN_F_FWD_MASK and its values; masq is NAT. */
 const methodMask = 0x7;
 const methods = { masq: 0, local: 1, tunnel: 2, route: 3 } as const;
@@ -90,13 +94,15 @@ export function identityOf(wanted: IpvsService): ServiceValues {
 
 /** A full entry: the kernel wants scheduler, flags, timeout and netmask together (ip_vs_genl_parse_service). */
 export function serviceValues(wanted: IpvsService): ServiceValues {
-  const flags = wanted.persistent ? persistentFlag : 0;
+  const { family, persistence } = wanted;
+  const flags = wanted.flags.reduce((bits, flag) => bits | flagBits[flag], persistence ? persistentFlag : 0);
+  const netmask = persistence?.netmask ?? wholeAddress[family];
   return {
     ...identityOf(wanted),
     scheduler: wanted.scheduler,
-    flags: Buffer.concat([u32.encode(flags), u32.encode(persistentFlag)]),
-    timeoutSeconds: wanted.persistent ? persistenceSeconds : 0,
-    netmask: wanted.family === 6 ? 128 : 0xffffffff,
+    flags: Buffer.concat([u32.encode(flags), u32.encode(flagMask)]),
+    timeoutSeconds: persistence?.timeoutSeconds ?? 0,
+    netmask: family === 6 ? u32.encode(Number(netmask)) : encodeAddress(netmask),
   };
 }
 
@@ -105,13 +111,22 @@ export function serviceOf(values: ServiceValues): IpvsService {
   const flags = values.flags ? u32.decode(Buffer.from(values.flags)) : 0;
   const rest = {
     scheduler: values.scheduler ?? '',
-    persistent: (flags & persistentFlag) !== 0,
+    flags: flagNames.filter((name) => (flags & flagBits[name]) !== 0),
+    ...((flags & persistentFlag) !== 0 && { persistence: persistenceOf(values, family) }),
     destinations: [],
   };
   if (values.mark) return { family, mark: values.mark, ...rest };
   const protocol = values.protocol === 6 ? 'TCP' : values.protocol === 17 ? 'UDP' : (values.protocol ?? 0);
   const address = decodeAddress(family, values.address ?? new Uint8Array(16));
   return { family, protocol, address, port: values.port ?? 0, ...rest };
+}
+
+function persistenceOf({ timeoutSeconds = 0, netmask }: ServiceValues, family: 4 | 6) {
+  if (!netmask) return { timeoutSeconds, netmask: wholeAddress[family] };
+  return {
+    timeoutSeconds,
+    netmask: family === 6 ? String(u32.decode(Buffer.from(netmask))) : decodeAddress(4, netmask),
+  };
 }
 
 export function destinationIdentity(wanted: IpvsDestination): DestinationValues {

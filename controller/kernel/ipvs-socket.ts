@@ -51,6 +51,9 @@ export function explain(error: unknown, what: string, content: Message): unknown
   if (error.code === 'EPERM') return problems.NO_NET_ADMIN(`IPVS: ${what}`);
   const scheduler = content.service?.scheduler;
   if (error.code === 'ENOENT' && scheduler !== undefined) return problems.SCHEDULER_MISSING(scheduler);
+  // ip_vs_new_dest: neither RTN_UNICAST nor RTN_LOCAL
+  if (error.code === 'EINVAL' && content.destination?.weight !== undefined)
+    return problems.SERVER_ADDRESS_REFUSED(what, error.code);
   return problems.IPVS_REFUSED(what, error.code);
 }
 

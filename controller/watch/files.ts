@@ -1,7 +1,15 @@
 import { monotonicMs } from '../../common/clock.ts';
 import { readManifests, type WatchedManifests, watchManifests } from '../../common/manifest-directory.ts';
-import type { EndpointSliceManifest, Manifest, ServiceManifest } from '../../common/manifests.ts';
+import type {
+  EndpointSliceManifest,
+  IngressManifest,
+  Manifest,
+  ServiceManifest,
+} from '../../common/manifests.ts';
 import type { Problem } from '../../common/problem.ts';
+import { describeSelection, type ServiceSelection } from '../../common/settings.ts';
+import type { Snapshot } from '../core/types.ts';
+import { chooseService } from './service-choice.ts';
 import type { EndpointSource } from './source.ts';
 
 export interface FilesSourceOptions {
@@ -47,11 +55,26 @@ export function createFilesSource({ directory, service }: FilesSourceOptions): E
 /** One look, for --check: what is good of the directory now; each file that is not is told. */
 export async function readSnapshot(
   directory: string,
-  service: ServiceName,
+  selection: ServiceSelection,
   onFailure: (problem: Problem) => void,
-): Promise<WatchedEndpoints> {
+): Promise<Snapshot> {
   const takenAtMs = monotonicMs();
-  return select(await readManifests(directory, onFailure), service, takenAtMs);
+  const objects = await readManifests(directory, onFailure);
+  if (selection.name !== undefined) return select(objects, selection, takenAtMs);
+  const kind = selection.ingressClassName === undefined ? 'Service' : 'Ingress';
+  const candidates = objects.filter((each): each is ServiceManifest | IngressManifest => each.kind === kind);
+  const { name, absence, notes } = chooseService(candidates, selection, undefined);
+  const { namespace } = selection;
+  const selected = select(objects, { namespace, name }, takenAtMs);
+  return {
+    ...selected,
+    selectedBy: describeSelection(selection),
+    // an Ingress may name a Service that is not there
+    ...(selected.service === undefined && {
+      absence: absence ?? `there is no Service ${namespace}/${name}, the ${describeSelection(selection)},`,
+    }),
+    notes: [...notes],
+  };
 }
 
 const serviceNameLabel = 'kubernetes.io/service-name';

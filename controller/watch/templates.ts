@@ -13,7 +13,10 @@ export interface TemplateHandlers {
   onFailure(problem: Problem): void;
 }
 
-/** Follows the directory of the operator's templates (`*.hbs`). Whether a text is any good is not seen here. */
+/**
+ * Follows the directory of the operator's templates (`*.hbs`). Whether a text is any good is not seen here. Before
+ * every file was read once nothing is given: the default must not replace what an earlier run made of a template.
+ */
 export async function watchTemplates(
   directory: string,
   { onTemplates, onFailure }: TemplateHandlers,
@@ -24,6 +27,7 @@ export async function watchTemplates(
 
   async function look(): Promise<Look> {
     const looks: Look[] = [];
+    const awaited: string[] = [];
     try {
       for (const name of await namesIn(directory)) {
         if (!followed.has(name))
@@ -33,10 +37,15 @@ export async function watchTemplates(
     } catch (error) {
       tellOnce('directory', problems.FILE_UNREADABLE(directory, describeSystemError(error)));
       looks.push('failing');
+      awaited.push('it');
     }
     for (const name of [...followed.keys()].sort()) looks.push(await readOne(name));
     const unsettled = looks.includes('unsettled');
-    if (given !== undefined || !unsettled) give();
+    for (const [name, { text }] of followed) if (text === undefined) awaited.push(name);
+    const tooEarly = given === undefined && awaited.length > 0;
+    tellOnce('awaited', tooEarly && !unsettled ? problems.TEMPLATES_AWAITED(directory, awaited) : undefined);
+    if (!tooEarly) give();
+    tellOnce('look');
     return unsettled ? 'unsettled' : looks.includes('failing') ? 'failing' : 'settled';
   }
 
@@ -62,7 +71,7 @@ export async function watchTemplates(
     onTemplates(texts);
   }
 
-  const looking = keepLooking(look);
+  const looking = keepLooking(look, (problem) => tellOnce('look', problem));
   looking.now();
   const watcher = await watchPath(directory, looking.now);
   looking.now();

@@ -68,6 +68,38 @@ describe('crashes of the controller and of keepalived @both', function () {
       { deadlineMs, everyMs: 200 },
     );
 
+  it('the controller killed while its settings cannot be read: rules, checks and lease are kept up as they were', async () => {
+    const { pod, service } = station;
+    const [first, second, third] = service.servers.map(({ address }) => `${address}:8080`) as string[];
+    const from = logLength(pod);
+    await underLoad(async () => {
+      const { restarts } = pod.controller;
+      await pod.writeSettingsText('service: { name: web\nvip: [\n');
+      await pod.controller.kill();
+      await waitFor('the controller again', () => pod.controller.restarts > restarts, { deadlineMs });
+      await pod.controller.waitForLog(/"event":"inherited"/, { deadlineMs, sinceOffset: from });
+      const renewed = pod.lease()?.renewedAtMs ?? 0;
+      await waitFor('a lease that is renewed', () => (pod.lease()?.renewedAtMs ?? 0) > renewed, {
+        deadlineMs,
+      });
+      await pod.exec(['ipvsadm', '-d', '-f', '1', '-r', first ?? '']);
+      await serversAre({ [first ?? '']: 1, [second ?? '']: 1, [third ?? '']: 1 });
+      expect(pod.lease()).to.include({ announce: true });
+    });
+    // Not under load: until the check has missed it, a dead server refuses.
+    await service.servers[2]?.kill();
+    await serversAre({ [first ?? '']: 1, [second ?? '']: 1 });
+    await service.servers[2]?.restart();
+    await serversAre({ [first ?? '']: 1, [second ?? '']: 1, [third ?? '']: 1 });
+    await underLoad(async () => {
+      await service.updateSettings({});
+      await pod.ready(deadlineMs);
+      expect(Object.keys(await readMarks(pod)).sort()).to.deep.equal(['TCP/80', 'TCP/81']);
+    });
+    const told = logLines(pod, from).filter(({ event }) => event === 'inherited');
+    expect(told.map(({ msg }) => msg)).to.have.length(1);
+  });
+
   it('the controller killed: traffic, rules, marks and lease go on; an endpoint that left meanwhile is taken out', async () => {
     const { pod, service } = station;
     const [first, second, third] = service.servers.map(({ address }) => `${address}:8080`) as [

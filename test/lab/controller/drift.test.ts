@@ -1,5 +1,7 @@
 /** What somebody else changes in an LB pod is put right, told and counted, and nothing beside it is touched. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { virtualServiceTemplate } from '../../../controller/templates/defaults.ts';
 import { waitFor } from '../../../lab/lab.ts';
 import { type IpvsTable, readConnectionCounts, readIpvs } from './ipvs-table.ts';
 import {
@@ -217,6 +219,49 @@ describe('drift of the rules @both', function () {
       { deadlineMs: mendMs, everyMs: 100 },
     );
   }
+});
+
+describe('drift of what a template chose @both', function () {
+  this.timeout(240_000);
+  let station: Station;
+
+  before(async () => {
+    station = await openStation();
+  });
+  after(() => station?.lab.close());
+
+  it('ipvsadm -C: the virtual service comes back with its flags, its persistence and its netmask', async () => {
+    const { pod, service } = station;
+    const servicesAre = (what: string, wanted: string) =>
+      waitFor(
+        what,
+        async () => {
+          const lines = (await pod.exec(['ipvsadm', '-S', '-n'])).split('\n');
+          const services = lines.filter((line) => line.startsWith('-A')).join('; ');
+          return services === wanted || { notYet: services };
+        },
+        { deadlineMs: mendMs, everyMs: 100 },
+      );
+    await service.updateTemplates({
+      'virtual-service.conf.hbs': virtualServiceTemplate.text.replace(
+        'lb_algo {{scheduler}}',
+        'lb_algo sh\n    sh-port\n    persistence_timeout 3600\n    persistence_granularity 255.255.255.0',
+      ),
+    });
+    const wanted = '-A -f 1 -s sh -p 3600 -M 255.255.255.0 -b sh-port';
+    await servicesAre('the virtual service as keepalived makes it', wanted);
+    const from = logLength(pod);
+    await pod.exec(['ipvsadm', '-C']);
+    await servicesAre('the same again', wanted);
+    await waitFor('the log line', () => logLines(pod, from).some(({ event }) => event === 'drift'), {
+      deadlineMs: mendMs,
+    });
+    const { drift } = await counters(pod);
+    await sleep(3000);
+    expect((await counters(pod)).drift, 'repairs, once it is as wanted').to.equal(drift);
+    await pod.exec(['ipvsadm', '-E', '-f', '1', '-s', 'sh', '-p', '360', '-b', 'sh-fallback']);
+    await servicesAre('the same after a change', wanted);
+  });
 });
 
 function sorted(table: IpvsTable) {

@@ -43,6 +43,27 @@ describe('keepalived dies', function () {
     expect(station.keepalived.restarts).to.equal(0);
   });
 
+  for (const which of ['parent', 'checker'] as const)
+    it(`a ${which} that hangs: found at a reload, killed and started again; rules stay`, async () => {
+      await station.apply(two);
+      const quick = station.supervise({ deadlineMs: 1_500 });
+      await station.keepalived.stop();
+      await quick.start();
+      try {
+        const { pid = 0 } = quick;
+        process.kill(which === 'parent' ? pid : checkerPid(), 'SIGSTOP');
+        expect(await quick.reload()).to.include({ kind: 'overdue' });
+        await until('another keepalived', () => quick.restarts === 1 && quick.pid !== undefined);
+        expect(station.said(/^keepalived hangs \(process \d+\): it is killed$/)).to.have.length(1);
+        expect(station.kernel()).to.deep.equal(rules);
+        expect(await quick.reload()).to.include({ kind: 'loaded' });
+        await station.unlisten('10.9.0.2');
+        await eventually(() => expect(station.kernel()).to.deep.equal(rules.slice(0, 1)));
+      } finally {
+        await quick.stop();
+      }
+    });
+
   it('a reload asked for while keepalived waits to start its checker again is taken up once', async () => {
     await station.apply(two);
     for (let death = 1; death <= 2; death++) {

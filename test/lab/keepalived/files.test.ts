@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import fc from 'fast-check';
+import { computeDesired } from '../../../controller/core/desired.ts';
+import { emptyMarks } from '../../../controller/core/marks.ts';
+import { render } from '../../../controller/core/render.ts';
 import { type KeepalivedFiles, openKeepalivedFiles } from '../../../controller/keepalived/files.ts';
+import { defaults, settingsOf, snapshotOf } from '../../unit/controller/core/builders.ts';
+import { hostileManifests } from '../../unit/controller/core/hostile-manifests.ts';
 import { commandLine, eventually, Station } from './station.ts';
 
 const checked = { address: '10.9.0.1' };
@@ -37,6 +43,22 @@ describe('keepalived judges files', function () {
       expect(ok, output).to.equal(true);
     });
   }
+
+  it('accepts what the default template makes of hostile manifests', async function () {
+    this.timeout(120_000);
+    const settings = settingsOf();
+    const paths = { notifyFifo: station.fifo };
+    let servers = 0;
+    for (const { service, slices } of fc.sample(hostileManifests, { numRuns: 60, seed: 20_261_122 })) {
+      const desired = computeDesired(settings, snapshotOf(service, ...slices), emptyMarks());
+      if ('refused' in desired) throw desired.refused[0];
+      const files = render(defaults, settings, desired.virtualServices, paths);
+      const { ok, output } = await judge(files);
+      expect(ok, `${output}\n${JSON.stringify(files, undefined, 2)}`).to.equal(true);
+      servers += desired.virtualServices.reduce((sum, { realServers }) => sum + realServers.length, 0);
+    }
+    expect(servers, 'some of it must have been good').to.be.greaterThan(10);
+  });
 
   const refused: Record<string, [() => Record<string, string>, RegExp]> = {
     'an included file that is missing': [

@@ -103,7 +103,7 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 export function markService(mark: number, scheduler = 'rr'): IpvsService {
-  return { family: 4, mark, scheduler, persistent: false, destinations: [] };
+  return { family: 4, mark, scheduler, flags: [], destinations: [] };
 }
 
 export function natServer(address: string, port: number, weight = 1): IpvsDestination {

@@ -28,7 +28,8 @@ describe('IPVS of a network namespace', function () {
       address: '2001:db8::7',
       port: 53,
       scheduler: 'rr',
-      persistent: true,
+      flags: ['ops'],
+      persistence: { timeoutSeconds: 90, netmask: '64' },
       destinations: [],
     };
     await pod.ipvs('addService', web);
@@ -41,7 +42,7 @@ describe('IPVS of a network namespace', function () {
         '-A -f 1 -s lc',
         '-a -f 1 -r 10.42.1.7:8080 -m -w 3',
         '-a -f 1 -r 10.42.2.9:8081 -i -w 0 --tun-type ipip',
-        '-A -u [2001:db8::7]:53 -s rr -p 360',
+        '-A -u [2001:db8::7]:53 -s rr -p 90 -M 64 -o',
         '-a -u [2001:db8::7]:53 -r [2001:db8:1::9]:5353 -m -w 1',
       ].sort(),
     );
@@ -49,9 +50,17 @@ describe('IPVS of a network namespace', function () {
     expect(
       services.map(({ destinations, ...service }) => [service, destinations.length]),
     ).to.have.deep.members([
-      [{ family: 4, mark: 1, scheduler: 'lc', persistent: false }, 2],
+      [{ family: 4, mark: 1, scheduler: 'lc', flags: [] }, 2],
       [
-        { family: 6, protocol: 'UDP', address: '2001:db8::7', port: 53, scheduler: 'rr', persistent: true },
+        {
+          family: 6,
+          protocol: 'UDP',
+          address: '2001:db8::7',
+          port: 53,
+          scheduler: 'rr',
+          flags: ['ops'],
+          persistence: { timeoutSeconds: 90, netmask: '64' },
+        },
         1,
       ],
     ]);
@@ -62,7 +71,7 @@ describe('IPVS of a network namespace', function () {
   });
 
   it('reads what ipvsadm makes, whatever its kind', async () => {
-    ipvsadm('-A', '-t', '203.0.113.7:443', '-s', 'wrr', '-p', '300');
+    ipvsadm('-A', '-t', '203.0.113.7:443', '-s', 'sh', '-b', 'sh-port', '-p', '300', '-M', '255.255.0.0');
     ipvsadm('-a', '-t', '203.0.113.7:443', '-r', '10.42.1.7:443', '-g', '-w', '5');
     const [service] = await pod.ipvs('services');
     expect(service).to.deep.equal({
@@ -70,8 +79,9 @@ describe('IPVS of a network namespace', function () {
       protocol: 'TCP',
       address: '203.0.113.7',
       port: 443,
-      scheduler: 'wrr',
-      persistent: true,
+      scheduler: 'sh',
+      flags: ['flag-2'],
+      persistence: { timeoutSeconds: 300, netmask: '255.255.0.0' },
       destinations: [{ ...natServer('10.42.1.7', 443, 5), method: 'route', upperThreshold: 0 }],
     });
     expect(await pod.ipvs('counters')).to.have.length(1);

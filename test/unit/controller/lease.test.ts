@@ -4,7 +4,7 @@ import { decideLease, type LeaseFacts, makeLease } from '../../../controller/lea
 const well: LeaseFacts = {
   nowMs: 100_000,
   holdDownMs: 2000,
-  snapshotSeen: true,
+  nothingYet: undefined,
   networkFault: undefined,
   kernelFault: undefined,
   liveServers: 3,
@@ -21,7 +21,7 @@ describe('decideLease', () => {
 
   for (const [what, facts] of Object.entries<Partial<LeaseFacts>>({
     'the pod is stopping': { stopping: true },
-    'the Service has not been seen yet': { snapshotSeen: false },
+    'the Service has not been seen yet': { nothingYet: 'the Service has not been seen yet' },
     'no route': { networkFault: 'no route' },
     'FWM 1 is missing': { kernelFault: 'FWM 1 is missing' },
     'no VIP prefix is ready to be announced': { prefixes: [] },

@@ -6,7 +6,7 @@ const service = (mark: number): IpvsService => ({
   family: 4,
   mark,
   scheduler: 'lc',
-  persistent: false,
+  flags: [],
   destinations: [],
 });
 

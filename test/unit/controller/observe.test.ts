@@ -22,7 +22,7 @@ async function lookAt(metrics: ReturnType<typeof createMetrics>, held: Held): Pr
 }
 
 function carried(mark: number, inPackets: number): Held[number] {
-  const service = { family: 4, mark, scheduler: 'lc', persistent: false, destinations: [] } as const;
+  const service = { family: 4, mark, scheduler: 'lc', flags: [], destinations: [] } as const;
   return {
     service: { ...service, destinations: [] },
     counters: {

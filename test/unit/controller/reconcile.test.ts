@@ -4,7 +4,9 @@ import type { Applier } from '../../../controller/apply.ts';
 import type { Configuration } from '../../../controller/configuration.ts';
 import { compileTemplates } from '../../../controller/core/render.ts';
 import type { Snapshot } from '../../../controller/core/types.ts';
+import type { KernelStep } from '../../../controller/kernel-step.ts';
 import type { LeaseFacts } from '../../../controller/lease.ts';
+import { createLeaseRenewal } from '../../../controller/lease-renewal.ts';
 import { createMetrics } from '../../../controller/metrics.ts';
 import { createPlanner } from '../../../controller/plan.ts';
 import { createReconciler } from '../../../controller/reconcile.ts';
@@ -45,11 +47,11 @@ function snapshot(ports: number[], addresses = ['10.42.1.2']): Snapshot {
 }
 
 /** A reconciler whose edges note what they are asked, in order. */
-function setUp({ inheritsRules = false } = {}) {
+function setUp({ inherits = false } = {}) {
   const did: string[] = [];
   const told: string[] = [];
   const followed: string[] = [];
-  const leases: Pick<LeaseFacts, 'snapshotSeen' | 'prefixes' | 'liveServers' | 'stopping'>[] = [];
+  const leases: Pick<LeaseFacts, 'nothingYet' | 'prefixes' | 'liveServers' | 'stopping'>[] = [];
   const state = {
     nowMs: 0,
     against: [] as Error[],
@@ -75,10 +77,18 @@ function setUp({ inheritsRules = false } = {}) {
       };
     },
   };
+  const metrics = createMetrics({ snapshotAgeSeconds: () => undefined });
+  const kernel: KernelStep = {
+    async hold(_service, wanted) {
+      did.push(`kernel holds ${wanted.map(({ mark }) => mark)}`);
+      return 0;
+    },
+    fault: () => state.kernelFault,
+  };
+  const keepalived = { alive: true, checkedOut: () => new Set<string>() };
   const reconciler = createReconciler({
-    podName: 'lb-1',
     log,
-    metrics: createMetrics({ snapshotAgeSeconds: () => undefined }),
+    metrics,
     nowMs: () => state.nowMs,
     accept: async () => state.against,
     acceptPlan: async () => state.againstPlan,
@@ -92,13 +102,7 @@ function setUp({ inheritsRules = false } = {}) {
       saveMarks: async ({ next }) => void did.push(`marks saved, next ${next}`),
     }),
     applier,
-    kernel: {
-      async hold(_service, wanted) {
-        did.push(`kernel holds ${wanted.map(({ mark }) => mark)}`);
-        return 0;
-      },
-      fault: () => state.kernelFault,
-    },
+    kernel,
     network: {
       async ensure(prefixes, services) {
         did.push(`network ${prefixes} ${services.map(({ key }) => key)}`.trim());
@@ -106,14 +110,28 @@ function setUp({ inheritsRules = false } = {}) {
       fault: () => undefined,
       reachable: () => ['203.0.113.0/28'],
     },
-    leaseKeeper: {
-      async renew(_identity, { snapshotSeen, prefixes, liveServers, stopping }) {
-        leases.push({ snapshotSeen, prefixes, liveServers, stopping });
-        return { announce: true, reason: '' };
+    leaseRenewal: createLeaseRenewal({
+      podName: 'lb-1',
+      log,
+      metrics,
+      kernel,
+      leaseKeeper: {
+        async renew(_identity, { nothingYet, prefixes, liveServers, stopping }) {
+          leases.push({ nothingYet, prefixes, liveServers, stopping });
+          return { announce: true, reason: '' };
+        },
       },
-    },
-    keepalived: { alive: true, checkedOut: () => new Set<string>() },
-    inheritsRules,
+      keepalived,
+    }),
+    keepalived,
+    inheritance: inherits
+      ? {
+          async tend(holdDownMs) {
+            did.push(`tends what was left, hold-down ${holdDownMs} ms`);
+            return undefined;
+          },
+        }
+      : undefined,
   });
   return { reconciler, did, told, followed, leases, state };
 }
@@ -127,20 +145,33 @@ describe('reconcile', () => {
     state.nowMs += 1000;
     await reconciler.turn();
     expect(did).to.deep.equal(['network 203.0.113.0/28']);
-    expect(leases[0]).to.include({ snapshotSeen: false });
+    expect(leases[0]).to.include({ nothingYet: 'the Service has not been seen yet' });
   });
 
-  it("leaves a predecessor's rules and lease alone until the first plan replaces them", async () => {
-    const { reconciler, did, leases } = setUp({ inheritsRules: true });
-    reconciler.offerConfiguration(configuration());
+  it('tends what a controller before it left until the first plan replaces it, with settings or without', async () => {
+    const { reconciler, did, leases } = setUp({ inherits: true });
     await reconciler.turn();
-    expect(did).to.deep.equal([]);
+    reconciler.offerConfiguration(configuration('lease: { holdDownSeconds: 7 }'));
+    await reconciler.turn();
+    expect(did).to.deep.equal([
+      'tends what was left, hold-down 2000 ms',
+      'tends what was left, hold-down 7000 ms',
+    ]);
     expect(leases).to.deep.equal([]);
     reconciler.offerSnapshot(snapshot([80]));
     await reconciler.turn();
     expect(did.at(-1)).to.equal('network 203.0.113.0/28 TCP/80');
     expect(leases).to.have.length(1);
-    expect(leases[0]).to.include({ snapshotSeen: true });
+    expect(leases[0]).to.include({ nothingYet: undefined });
+  });
+
+  it('says in the lease why nothing is in force yet', async () => {
+    const { reconciler, leases, state } = setUp();
+    state.against = [new Error('its scheduler is not in the kernel')];
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    await reconciler.turn();
+    expect(leases[0]).to.include({ nothingYet: 'its scheduler is not in the kernel' });
   });
 
   it('is ready only when the mark rules are made too', async () => {
@@ -154,7 +185,7 @@ describe('reconcile', () => {
   });
 
   it('says no at once where it has to stop before the first plan', async () => {
-    const { reconciler, leases } = setUp({ inheritsRules: true });
+    const { reconciler, leases } = setUp({ inherits: true });
     reconciler.offerConfiguration(configuration());
     reconciler.beginStop();
     await reconciler.turn();
@@ -172,7 +203,7 @@ describe('reconcile', () => {
       'kernel holds 1',
       'network 203.0.113.0/28 TCP/80',
     ]);
-    expect(leases[0]).to.include({ snapshotSeen: true, liveServers: 1 });
+    expect(leases[0]).to.include({ nothingYet: undefined, liveServers: 1 });
   });
 
   it('makes no mark rule while the kernel does not hold the virtual service', async () => {

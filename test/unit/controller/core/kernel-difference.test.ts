@@ -5,6 +5,7 @@ import type {
   IpvsDestination,
   IpvsService,
   KernelDifference,
+  ServiceFlag,
   WantedDestination,
   WantedService,
 } from '../../../../controller/core/types.ts';
@@ -26,13 +27,14 @@ function heldServer(octet: number, weight = 1): IpvsDestination {
 }
 
 function wantedOf(mark: number, ...realServers: WantedDestination[]): WantedService {
-  return { mark, scheduler: 'lc', persistent: false, realServers };
+  return { mark, scheduler: 'lc', flags: [], realServers };
 }
 
 function heldOf(mark: number, ...destinations: IpvsDestination[]): IpvsService {
-  return { family: 4, mark, scheduler: 'lc', persistent: false, destinations };
+  return { family: 4, mark, scheduler: 'lc', flags: [], destinations };
 }
 
+const persistent = { persistence: { timeoutSeconds: 360, netmask: '255.255.255.255' } };
 const noneOut = new Set<string>();
 
 function tell(differences: readonly KernelDifference[]): string[] {
@@ -107,7 +109,7 @@ describe('kernel difference', () => {
         ),
         scheduler: 'rr',
       },
-      { ...heldOf(2, { ...heldServer(1), lowerThreshold: 7 }), persistent: true },
+      { ...heldOf(2, { ...heldServer(1), lowerThreshold: 7 }), ...persistent },
     ];
     expect(tell(compareKernel(wanted, held, noneOut))).to.deep.equal([
       'set-service: FWM 1 has scheduler rr instead of lc',
@@ -115,9 +117,34 @@ describe('kernel difference', () => {
       'set-destination: FWM 1 -> 10.0.0.2:80 has weight 0 instead of 1',
       'set-destination: FWM 1 -> 10.0.0.3:80 has forwarding method tunnel instead of masq, upper threshold 0 instead of 20000',
       'delete-destination: FWM 1 -> 10.0.0.4:80 is not a server of the Service',
-      'set-service: FWM 2 has persistent',
+      'set-service: FWM 2 has persistence of 360 s with netmask 255.255.255.255 instead of no persistence',
       'set-destination: FWM 2 -> 10.0.0.1:80 has lower threshold 7 instead of 0',
     ]);
+  });
+
+  it('names every word by which a service schedules otherwise, and sets it to what is wanted', () => {
+    const wanted = (more: Partial<WantedService>) => ({ ...wantedOf(1), ...more });
+    const netmask = '255.255.255.0';
+    const cases: [Partial<WantedService>, Partial<IpvsService>, string][] = [
+      [{ flags: ['flag-2'] }, {}, 'no flags instead of flag-2'],
+      [{}, { flags: ['flag-1', 'ops'] }, 'flag-1 and ops instead of no flags'],
+      [
+        { persistence: { timeoutSeconds: 3600, netmask } },
+        persistent,
+        'persistence of 360 s with netmask 255.255.255.255 instead of persistence of 3600 s with netmask 255.255.255.0',
+      ],
+    ];
+    for (const [should, has, why] of cases) {
+      const [difference, ...others] = compareKernel([wanted(should)], [{ ...heldOf(1), ...has }], noneOut);
+      expect(others).to.deep.equal([]);
+      expect(difference).to.deep.equal({
+        kind: 'set-service',
+        service: { ...heldOf(1), ...should },
+        why: `FWM 1 has ${why}`,
+      });
+      const [missing] = compareKernel([wanted(should)], [], noneOut);
+      expect(missing?.service, 'when it is missing').to.deep.equal({ ...heldOf(1), ...should });
+    }
   });
 
   it('deletes every service that is not ours', () => {
@@ -131,7 +158,7 @@ describe('kernel difference', () => {
         address: '10.9.9.9',
         port: 80,
         scheduler: 'rr',
-        persistent: false,
+        flags: [],
         destinations: [],
       },
     ];
@@ -179,11 +206,12 @@ describe('kernel difference', () => {
   it('carried out one by one, leaves nothing that differs', () => {
     const octets = fc.uniqueArray(fc.integer({ min: 1, max: 8 }), { maxLength: 6 });
     const weight = fc.constantFrom(0, 1, 5);
+    const flags = fc.constantFrom<ServiceFlag[]>([], ['flag-2'], ['flag-2', 'ops']);
     const wanted = fc.uniqueArray(
       fc.record({
         mark: fc.integer({ min: 1, max: 4 }),
         scheduler: fc.constantFrom('lc', 'rr'),
-        persistent: fc.boolean(),
+        flags,
         realServers: octets.chain((all) =>
           fc.tuple(...all.map((octet) => weight.map((w) => wantedServer(octet, w)))),
         ),
@@ -195,7 +223,7 @@ describe('kernel difference', () => {
         family: fc.constantFrom(4 as const, 6 as const),
         mark: fc.integer({ min: 1, max: 5 }),
         scheduler: fc.constantFrom('lc', 'rr'),
-        persistent: fc.boolean(),
+        flags,
         destinations: octets.chain((all) =>
           fc.tuple(...all.map((octet) => weight.map((w) => heldServer(octet, w)))),
         ),

@@ -51,7 +51,7 @@ describe('render', () => {
       {
         mark: 1,
         scheduler: 'lc',
-        persistent: false,
+        flags: [],
         realServers: [
           {
             address: '10.0.0.1',

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { compileTemplates, renderWanted } from '../../../../controller/core/render.ts';
+import type { WantedService } from '../../../../controller/core/types.ts';
 import { mainTemplate, virtualServiceTemplate } from '../../../../controller/templates/defaults.ts';
 import { paths, refusalOf, settingsOf, web } from './builders.ts';
 
@@ -40,7 +41,11 @@ describe("a user's template", () => {
       'global_defs {\n  lvs_notify_fifo {{notifyFifo}}\n  rs_init_notifies\n  checker_log_all_failures true\n}\n{{#each virtualServices}}include {{file}}\n{{/each}}',
     );
     expect(files['virtual-services/tcp-80.conf']).not.to.contain('\r');
-    expect(wanted[0]).to.deep.include({ scheduler: 'sh', persistent: true });
+    expect(wanted[0]).to.deep.include({
+      scheduler: 'sh',
+      flags: ['flag-2'],
+      persistence: { timeoutSeconds: 50, netmask: '255.255.255.255' },
+    });
     expect(wanted[0]?.realServers).to.deep.equal([
       {
         address: '10.0.0.1',
@@ -85,6 +90,42 @@ describe("a user's template", () => {
   const server =
     '{{#each realServers}}\nreal_server {{address}} {{port}} {\nweight {{weight}}\n}\n{{/each}}\n';
   const block = (inside: string) => `virtual_server fwmark {{mark}} {\nlb_algo lc\n${inside}}\n`;
+  describe('chooses how the kernel schedules', () => {
+    const held = (timeoutSeconds: number, netmask = '255.255.255.255') => ({
+      persistence: { timeoutSeconds, netmask },
+    });
+    const lc = { scheduler: 'lc', flags: [] };
+    for (const [lines, scheduling] of [
+      ['lb_algo lc', lc],
+      ['lb_algo lc\npersistence_timeout', { ...lc, ...held(360) }],
+      ['lb_algo lc\npersistence_timeout 3600', { ...lc, ...held(3600) }],
+      ['persistence_granularity 255.255.0.0\nlb_algo lc', { ...lc, ...held(360, '255.255.0.0') }],
+      [
+        'persistence_granularity 255.255.255.0\npersistence_timeout 5\nlb_algo lc',
+        { ...lc, ...held(5, '255.255.255.0') },
+      ],
+      ['lvs_sched sh\nsh-port\nsh-fallback', { scheduler: 'sh', flags: ['flag-1', 'flag-2'] }],
+      ['lb_algo mh\nmh-fallback\nops', { scheduler: 'mh', flags: ['flag-1', 'ops'] }],
+      ['lb_algo mh\nmh-port', { scheduler: 'mh', flags: ['flag-2'] }],
+      ['flag-3\nlb_algo lc\nflag-2\nflag-1', { scheduler: 'lc', flags: ['flag-1', 'flag-2', 'flag-3'] }],
+    ] as const)
+      it(lines.replaceAll('\n', ', '), () => {
+        const {
+          realServers: _,
+          mark,
+          ...read
+        } = renderBy(`virtual_server fwmark {{mark}} {\n${lines}\n${server}}\n`).wanted[0] as WantedService;
+        expect(read).to.deep.equal(scheduling);
+      });
+  });
+
+  it('may give the weight of servers once for all of them', () => {
+    const { wanted } = renderBy(
+      block(`weight 1\n${server.replace('weight {{weight}}', '{{#if draining}}weight 0{{/if}}')}`),
+    );
+    expect(wanted[0]?.realServers.map(({ weight }) => weight)).to.deep.equal([1, 0]);
+  });
+
   const bad: [what: string, template: string, why: RegExp][] = [
     ['renders nothing', '', /virtual-service\.conf\.hbs.*no "virtual_server fwmark 1" for port TCP\/80/],
     [
@@ -134,6 +175,71 @@ describe("a user's template", () => {
       block(server.replace('\n}\n', '\nTCP_CHECK {\n}\n}\n')),
       /a draining server must have no check/,
     ],
+    [
+      'gives all servers a weight of its own',
+      block(`weight 3\n${server.replace('weight {{weight}}', '{{#if draining}}weight 0{{/if}}')}`),
+      /weight 3 instead of 1/,
+    ],
+    [
+      'persists for no time',
+      block(`persistence_timeout 0\n${server}`),
+      /"persistence_timeout" must be 1 to 2678400 seconds/,
+    ],
+    [
+      'persists for some time',
+      block(`persistence_timeout long\n${server}`),
+      /must be followed by one number/,
+    ],
+    [
+      'persists twice',
+      block(`persistence_timeout 5\npersistence_timeout 6\n${server}`),
+      /"persistence_timeout" is there twice/,
+    ],
+    [
+      'persists by a length',
+      block(`persistence_granularity 24\n${server}`),
+      /"persistence_granularity" must be an IPv4 netmask such as 255\.255\.255\.0/,
+    ],
+    [
+      'has a persistence engine',
+      block(`persistence_engine sip\n${server}`),
+      /"persistence_engine" is not carried into the kernel by verify/,
+    ],
+    ['is for IPv6', block(`ip_family inet6\n${server}`), /"ip_family inet6" where only IPv4 is served/],
+    [
+      'has a flag of another scheduler',
+      block(`sh-port\n${server}`),
+      /line 3: "sh-port" must come after "lb_algo sh"/,
+    ],
+    [
+      'has a flag before the scheduler',
+      block(server).replace('lb_algo lc', 'mh-port\nlb_algo mh'),
+      /line 2: "mh-port" must come after "lb_algo mh"/,
+    ],
+    ['is pessimistic', block(`alpha\n${server}`), /"alpha": keepalived would .*; leave it out/],
+    ['is pessimistic of one server', block(server.replace('weight', 'alpha\nweight')), /"alpha": keepalived/],
+    [
+      'is pessimistic in a check',
+      block(server.replace('\n}\n', '\n{{#unless draining}}\nTCP_CHECK {\nalpha yes\n}\n{{/unless}}\n}\n')),
+      /line 6: "alpha": keepalived/,
+    ],
+    [
+      'lets a check change weights',
+      block(
+        server.replace(
+          '\n}\n',
+          '\n{{#unless draining}}\nMISC_CHECK {\nmisc_path x\nmisc_dynamic\n}\n{{/unless}}\n}\n',
+        ),
+      ),
+      /"misc_dynamic": verify would set the weight back to what the controller wants; leave it out/,
+    ],
+    [
+      'lets a file change weights',
+      block(
+        server.replace('\n}\n', '\n{{#unless draining}}\nFILE_CHECK {\ntrack_file x\n}\n{{/unless}}\n}\n'),
+      ),
+      /"FILE_CHECK": .*"weight 0"/,
+    ],
     ['has no scheduler', block(server).replace('lb_algo lc\n', ''), /no "lb_algo"/],
     ['tunnels', block(`lb_kind TUN\n${server}`), /"lb_kind TUN" where forwarding\.method says nat/],
     ['tunnels to one server', block(server.replace('weight', 'lvs_method DR\nweight')), /"lvs_method DR"/],
@@ -181,6 +287,12 @@ describe("a user's template", () => {
       expect(problem.message).to.match(why);
     });
 
+  it('may say that it is not pessimistic, and let a file decide whether a server is up', () => {
+    const inside =
+      '\n{{#unless draining}}\nFILE_CHECK {\ntrack_file x\nweight 0\n}\nalpha off\n{{/unless}}\n}\n';
+    expect(renderBy(block(server.replace('\n}\n', inside))).wanted).to.have.length(1);
+  });
+
   const include = '{{#each virtualServices}}\ninclude {{file}}\n{{/each}}\n';
   const globals = (inside: string) => `global_defs {\n${inside}}\n${include}`;
   const badMain: [what: string, template: string, why: RegExp][] = [
@@ -204,6 +316,11 @@ describe("a user's template", () => {
       'flushes the rules',
       globals('lvs_notify_fifo {{notifyFifo}}\nrs_init_notifies\nlvs_flush\n'),
       /"lvs_flush": rules must outlive/,
+    ],
+    [
+      'flushes the rules by the word of long ago',
+      globals('lvs_notify_fifo {{notifyFifo}}\nrs_init_notifies\nlvs_flush_onstop\n'),
+      /"lvs_flush_onstop": rules must outlive/,
     ],
   ];
   for (const [what, template, why] of badMain)

@@ -24,7 +24,7 @@ function service(mark: number, flows: Record<string, [active: number, inactive: 
     activeConnections,
     inactiveConnections,
   }));
-  return { family: 4, mark, scheduler: 'lc', persistent: false, destinations };
+  return { family: 4, mark, scheduler: 'lc', flags: [], destinations };
 }
 
 describe('kernel: conntrack', () => {

@@ -12,14 +12,15 @@ import {
 } from '../../../../controller/kernel/ipvs-attributes.ts';
 import * as captured from './captured.ts';
 
-const web: IpvsService = { family: 4, mark: 1, scheduler: 'lc', persistent: false, destinations: [] };
+const web: IpvsService = { family: 4, mark: 1, scheduler: 'lc', flags: [], destinations: [] };
 const tls: IpvsService = {
   family: 4,
   protocol: 'TCP',
   address: '203.0.113.7',
   port: 443,
   scheduler: 'wrr',
-  persistent: true,
+  flags: [],
+  persistence: { timeoutSeconds: 300, netmask: '255.255.255.255' },
   destinations: [],
 };
 const dns: IpvsService = {
@@ -28,7 +29,7 @@ const dns: IpvsService = {
   address: '2001:db8::7',
   port: 53,
   scheduler: 'rr',
-  persistent: false,
+  flags: [],
   destinations: [],
 };
 const server: IpvsDestination = {
@@ -107,15 +108,35 @@ describe('kernel: IPVS attributes', () => {
     ] as const) {
       const theirs = message.decode(bytes);
       const ours = sent({ service: serviceValues(service) });
-      // ours touches only the flag that it means; persistence has IPVS' default, not 300 s
-      expect(ours.service?.flags?.toString()).to.equal(
-        Buffer.from([service.persistent ? 1 : 0, 0, 0, 0, 1, 0, 0, 0]).toString(),
+      // ours touches only the flags that it means
+      expect(Buffer.from(ours.service?.flags ?? []).toString('hex')).to.equal(
+        service.persistence ? '010000003d000000' : '000000003d000000',
       );
-      const skip = { flags: undefined, timeoutSeconds: undefined };
+      const skip = { flags: undefined };
       expect(plain({ service: { ...ours.service, ...skip } })).to.deep.equal(
         plain({ service: { ...theirs.service, ...skip } }),
       );
     }
+  });
+
+  it('carries flags and persistence there and back, of both families', () => {
+    const flags = ['flag-1', 'flag-2', 'flag-3', 'ops'] as const;
+    for (const service of [
+      { ...web, flags, persistence: { timeoutSeconds: 3600, netmask: '255.255.255.0' } },
+      { ...dns, flags: ['ops' as const], persistence: { timeoutSeconds: 60, netmask: '64' } },
+      { ...dns, persistence: { timeoutSeconds: 60, netmask: '128' } },
+    ])
+      expect(serviceOf(sent({ service: serviceValues(service) }).service ?? {})).to.deep.equal(service);
+    const { service } = sent({
+      service: serviceValues({
+        ...web,
+        flags: ['flag-2'],
+        persistence: { timeoutSeconds: 1, netmask: '255.255.255.0' },
+      }),
+    });
+    // <linux/ip_vs.h>: IP_VS_SVC_F_PERSISTENT and IP_VS_SVC_F_SCHED2; ip_vs_ctl.c: the netmask is a __be32
+    expect(Buffer.from(service?.flags ?? []).toString('hex')).to.equal('110000003d000000');
+    expect(Buffer.from(service?.netmask ?? []).toString('hex')).to.equal('ffffff00');
   });
 
   it('asks for a new real server as ipvsadm does', () => {

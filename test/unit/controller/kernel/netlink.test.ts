@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect } from 'chai';
 import type { Problem } from '../../../../common/problem.ts';
+import { explain } from '../../../../controller/kernel/ipvs-socket.ts';
 import { createRequestQueue, NetlinkError } from '../../../../controller/kernel/netlink.ts';
 
 describe('kernel: the queue of netlink requests', () => {
@@ -47,5 +48,17 @@ describe('kernel: the queue of netlink requests', () => {
     expect(deadlineMs).to.be.greaterThan(0);
     expect(error).to.include({ code: 'KERNEL_SILENT' });
     expect((error as Problem).message).to.contain('recvmsg ENOBUFS');
+  });
+});
+
+describe('kernel: what IPVS refuses', () => {
+  const refusal = (code: string, content: object) =>
+    (explain(new NetlinkError('', code), 'do it', content) as Problem).code;
+
+  it('says which part of the wish is wrong, where the errno tells', () => {
+    expect(refusal('EINVAL', { destination: { weight: 1 } })).to.equal('SERVER_ADDRESS_REFUSED');
+    expect(refusal('EINVAL', { service: { scheduler: 'lc' } })).to.equal('IPVS_REFUSED');
+    expect(refusal('ERANGE', { destination: { weight: 1 } })).to.equal('IPVS_REFUSED');
+    expect(refusal('ENOENT', { service: { scheduler: 'lc' } })).to.equal('SCHEDULER_MISSING');
   });
 });

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -83,6 +92,42 @@ describe('settings and templates, watched', () => {
     rmSync(templatesDirectory, { recursive: true });
     await until('no template', () => Object.keys(last()?.templates ?? {}).length === 0);
   });
+
+  for (const [what, spoil, mend] of [
+    [
+      'a template that cannot be read',
+      () => mkdirSync(join(templatesDirectory, 'ipvs.conf.hbs'), { recursive: true }),
+      () => rmdirSync(join(templatesDirectory, 'ipvs.conf.hbs')),
+    ],
+    [
+      'a directory of templates that cannot be read',
+      () => writeFileSync(templatesDirectory, ''),
+      () => {
+        unlinkSync(templatesDirectory);
+        mkdirSync(templatesDirectory);
+      },
+    ],
+  ] as const)
+    it(`${what} at the start is not taken for none: nothing is given, and that is told, until it is mended`, async () => {
+      put(file, settings('web'));
+      spoil();
+      await start();
+      await until('told', () =>
+        refused.flat().some((message) => message.includes('no template is in force')),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect(given).to.deep.equal([]);
+      const told = refused.flat();
+      expect(told.filter((message) => /cannot be read \((EISDIR|ENOTDIR)/.test(message))).to.have.length(1);
+      expect(
+        told.filter((message) => /nor the default ones.*could not be read/.test(message)),
+      ).to.have.length(1);
+      mend();
+      put(join(templatesDirectory, 'ipvs.conf.hbs'), 'one');
+      await untilName('web');
+      expect(given).to.have.length(1);
+      expect(last()?.templates).to.deep.equal({ 'ipvs.conf.hbs': 'one' });
+    });
 
   it('keeps the last good settings, and says all that is wrong once', async () => {
     put(file, settings('web'));

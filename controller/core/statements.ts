@@ -1,0 +1,25 @@
+/** One statement of a block, and what stands in it. */
+import { type Statement, TextFault } from './keepalived-text.ts';
+
+/** The statement of these keywords, which mean the same. Throws TextFault where there are two. */
+export function one(block: readonly Statement[], keywords: readonly string[]): Statement | undefined {
+  let found: Statement | undefined;
+  for (const statement of block) {
+    if (!keywords.includes(statement.words[0] ?? '')) continue;
+    if (found) throw new TextFault(statement, `"${statement.words[0]}" is there twice`);
+    found = statement;
+  }
+  return found;
+}
+
+export function number(statement: Statement | undefined, absent: number): number {
+  if (!statement) return absent;
+  const [keyword, text = ''] = statement.words;
+  if (statement.words.length !== 2 || !/^[0-9]{1,10}$/.test(text))
+    throw new TextFault(statement, `"${keyword}" must be followed by one number`);
+  return Number(text);
+}
+
+export function flag(statement: Statement | undefined): boolean {
+  return statement !== undefined && !/^(off|false|no)$/i.test(statement.words[1] ?? '');
+}

@@ -1,0 +1,170 @@
+/** What an LB pod meets around it: full disks, torn files, missing privileges, a clock that jumps. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { waitFor } from '../../../lab/lab.ts';
+import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
+import { readIpvs } from './ipvs-table.ts';
+import { type LivePair, openLivePair } from './live-pair.ts';
+import { logLength, logLines, prefix } from './station.ts';
+
+const deadlineMs = 60_000;
+
+describe('surroundings that fail', function () {
+  this.timeout(240_000);
+  let pair: LivePair;
+
+  before(async () => {
+    pair = await openLivePair();
+  });
+  after(() => pair?.lab.close());
+
+  it('a torn lease: the sidecar goes by the last good one', async () => {
+    const { pod, runsOn } = pair;
+    const before = await readIpvs(pod);
+    const stop = performance.now() + 3000;
+    // The controller writes a good one each second: in between it is torn again and again.
+    while (performance.now() < stop)
+      await pod.controller.exec(['sh', '-c', `printf '{"version":1,"pod' >/run/portable-lb/lease.json`]);
+    expect(await pod.metric('sidecar', 'portable_lb_bgp_lease_torn_total')).to.be.greaterThan(0);
+    await runsOn(before);
+    expect(pod.speakerState())
+      .to.have.property('prefixes')
+      .that.deep.equals({ [prefix]: 'announced' });
+  });
+
+  it('without NET_ADMIN, and without a sysctl: told with the remedy, not announced, not restarted', async () => {
+    const { lab, service, node, complaints } = pair;
+    const [bare, still] = (await Promise.all([
+      lab.addLbPod({ service, node, controllerCapabilities: [] }),
+      lab.addLbPod({ service, node, sysctls: { 'net.ipv4.ip_forward': 0 } }),
+    ])) as [LabLbPod, LabLbPod];
+    const words = /NET_ADMIN.*capabilities/s;
+    await waitFor('word of the capability', () => complaints(0, bare).some((msg) => words.test(msg)), {
+      deadlineMs,
+    });
+    const remedy = /net\.ipv4\.ip_forward is 0.*sysctl -w net\.ipv4\.ip_forward=1.*securityContext\.sysctls/s;
+    await waitFor('word of the sysctl', () => complaints(0, still).some((msg) => remedy.test(msg)), {
+      deadlineMs,
+    });
+    for (const pod of [bare, still]) {
+      expect(pod.lease()?.announce ?? false).to.equal(false);
+      expect(pod.isReady).to.equal(false);
+      expect(pod.controller.restarts).to.equal(0);
+      const told = complaints(0, pod);
+      expect(new Set(told).size, told.join('\n')).to.equal(told.length);
+    }
+    await Promise.all([bare.kill(), still.kill()]);
+  });
+
+  it('the wall clock an hour forth and back: neither lease nor route notices, changes are taken', async function () {
+    if (process.env.LAB_KERNEL === 'host') return this.skip();
+    const { pod, runsOn, takesAGoodChange } = pair;
+    let held = await readIpvs(pod);
+    const from = logLength(pod);
+    const startedAtMs = performance.now();
+    const nowSeconds = Date.now() / 1000;
+    const setClock = (offsetSeconds: number) => {
+      const passedSeconds = (performance.now() - startedAtMs) / 1000;
+      execFileSync('date', ['-s', `@${(nowSeconds + passedSeconds + offsetSeconds).toFixed(3)}`]);
+    };
+    try {
+      for (const offsetSeconds of [3600, -3600]) {
+        setClock(offsetSeconds);
+        await runsOn(held);
+        held = await takesAGoodChange();
+        expect(pod.lease()?.announce).to.equal(true);
+      }
+      // A timer of the wall clock would stand still now: the peers would miss its keepalives for the hold time of 9 s.
+      const back = performance.now();
+      await waitFor('the hold time and more', () => performance.now() - back > 10_000, {
+        deadlineMs: 20_000,
+      });
+      await runsOn(held);
+    } finally {
+      setClock(0);
+    }
+    expect(await readIpvs(pod)).to.deep.equal(held);
+    expect(logLines(pod, from).filter(({ event }) => event === 'lease')).to.deep.equal([]);
+  });
+
+  /** The pair starts again with a small disk in the place of this directory, with what is in it. */
+  async function onSmallDisk(directory: string, work: () => Promise<void>): Promise<void> {
+    const { pod, router, node } = pair;
+    const containers = [pod.controller, pod.sidecar];
+    await Promise.all(containers.map((container) => container.kill({ after: 'dead' })));
+    await router.waitForNextHops(prefix, [], deadlineMs);
+    const copy = `${directory}.copy`;
+    execFileSync('cp', ['--archive', directory, copy]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=777', 'tmpfs', directory]);
+    try {
+      execFileSync('cp', ['--archive', `${copy}/.`, directory]);
+      for (const container of containers) container.revive();
+      await pod.ready(deadlineMs);
+      await router.waitForNextHops(prefix, [node.address], deadlineMs);
+      pair.routeIsAsItIs();
+      await work();
+    } finally {
+      execFileSync('umount', ['--lazy', directory]);
+    }
+  }
+
+  const fill = (file: string) =>
+    pair.pod.controller.exec(['sh', '-c', `dd if=/dev/zero of=${file} bs=4k 2>/dev/null; true`]);
+
+  it('a full disk under the run directory: what runs stays, the change comes when there is room', async () => {
+    const { pod, service, complaint, complaints, runsOn, takesAGoodChange } = pair;
+    await onSmallDisk(join(pod.sharedDir, '..', 'run'), async () => {
+      const before = await readIpvs(pod);
+      const from = logLength(pod);
+      await fill('/run/fill');
+      await service.updateSettings({ realServer: { weight: 50 } });
+      await complaint(from, /\/run\/keepalived\S* cannot be written \(.*make room/);
+      await runsOn(before);
+      await pod.controller.exec(['rm', '/run/fill']);
+      await waitFor(
+        'the change',
+        async () => Object.values((await readIpvs(pod))['FWM 1']?.servers ?? {})[0] === 50,
+        { deadlineMs },
+      );
+      expect(complaints(from)).to.have.length(1);
+      await takesAGoodChange();
+    });
+  });
+
+  it('a full disk under the shared directory: told once by each, a last resort until there is room', async () => {
+    const { pod, client, service, router, node, complaints, complaint, takesAGoodChange, runsOn } = pair;
+    await onSmallDisk(pod.sharedDir, async () => {
+      const from = logLength(pod);
+      const fromOfSidecar = pod.sidecar.logText().length;
+      await fill('/run/portable-lb/fill');
+      await complaint(from, /lease\.json cannot be written \(.*ENOSPC.*make room/s);
+      await waitFor(
+        'the last resort',
+        async () => (await pod.metric('sidecar', 'portable_lb_bgp_prefixes', { state: 'last-resort' })) === 1,
+        { deadlineMs: 2 * deadlineMs },
+      );
+      expect(router.nextHops(prefix)).to.deep.equal([node.address]);
+      const report = await client.requests({ urls: [service.url()], count: 6, timeoutMs: 30_000 });
+      expect(report.failed).to.deep.equal([]);
+      await pod.controller.exec(['rm', '/run/portable-lb/fill']);
+      await waitFor(
+        'to be announced again',
+        () => {
+          const kind = (pod.speakerState()?.prefixes as Record<string, string> | undefined)?.[prefix];
+          return kind === 'announced' || { notYet: kind };
+        },
+        { deadlineMs },
+      );
+      expect(complaints(from).filter((msg) => /make room/.test(msg))).to.have.length(1);
+      const told =
+        pod.sidecar
+          .logText()
+          .slice(fromOfSidecar)
+          .match(/"level":"error".*ENOSPC/g) ?? [];
+      expect(told).to.have.length(1);
+      pair.routeIsAsItIs();
+      await runsOn(await takesAGoodChange());
+    });
+  });
+});
