@@ -202,6 +202,19 @@ describe('endpoints from files', () => {
     expect(failures).to.have.length(1);
   });
 
+  it('keeps what it had of a file whose place is taken by a directory, and tells it once by name', async () => {
+    put('service.yaml', service);
+    put('slice.yaml', slice(['10.42.1.7']));
+    await start();
+    await untilAddresses('10.42.1.7');
+    unlinkSync(join(directory, 'slice.yaml'));
+    mkdirSync(join(directory, 'slice.yaml'));
+    put('other.yaml', slice(['10.42.1.8'], { name: 'web-2' }));
+    await untilAddresses('10.42.1.8', '10.42.1.7');
+    expect(failures).to.have.length(1);
+    expect(failures[0]).to.contain(join(directory, 'slice.yaml'));
+  });
+
   it('waits for a directory that is not there yet', async () => {
     rmSync(directory, { recursive: true });
     await start();
