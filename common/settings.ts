@@ -6,7 +6,7 @@ import { type Settings, settingsSchema } from './settings/schema.ts';
 import { parseDocuments, whyHalfWritten } from './yaml-text.ts';
 
 export type { BgpSettings, Peer } from './settings/bgp.ts';
-export type { Settings } from './settings/schema.ts';
+export { type Settings, usual } from './settings/schema.ts';
 export { describeSelection, type ServiceSelection } from './settings/service.ts';
 
 export type SettingsResult =

@@ -49,7 +49,7 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
       running = text;
       if (keepalived.started) void keepalived.reload(namesOf(wanted));
     });
-    if (!keepalived.started) await Promise.race([keepalived.start(), sleep(longestStartMs)]);
+    await startOnce(keepalived);
   };
 
   const stageAndTest = async (rendered: RenderedFiles, text: string): Promise<Prepared> => {
@@ -83,6 +83,11 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
       }
     },
   };
+}
+
+/** Where it was not started yet: awaits its first start, for a while. */
+export async function startOnce(keepalived: Pick<Keepalived, 'started' | 'start'>): Promise<void> {
+  if (!keepalived.started) await Promise.race([keepalived.start(), sleep(longestStartMs)]);
 }
 
 /** As keepalived's notifications name them. */

@@ -4,19 +4,19 @@
  * keepalived with its checks on the files in place, drift put right, the lease renewed that said yes last. The packet
  * rules are left alone: only settings say what they are to be.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease } from '../common/lease.ts';
 import type { Logger } from '../common/log.ts';
 import { reasonOf } from '../common/problem.ts';
+import { startOnce } from './apply.ts';
 import { type Inherited, readInherited } from './core/inherited.ts';
 import type { RenderedFiles, RenderPaths } from './core/types.ts';
+import type { Keepalived } from './keepalived/process.ts';
 import type { KernelStep } from './kernel-step.ts';
 import type { LeaseDecision } from './lease.ts';
 import type { LeaseRenewal } from './lease-renewal.ts';
 
 /** What is newest is usually there within this, and then nothing is tended as it was. */
 const graceMs = 3000;
-const longestStartMs = 5000;
 const patienceMs = 1000;
 
 export interface Inheritance {
@@ -32,7 +32,7 @@ export interface InheritanceParts {
   readonly paths: RenderPaths;
   /** The lease as the controller before left it. */
   readonly lease: Lease | undefined;
-  readonly keepalived: { readonly started: boolean; start(): Promise<unknown> };
+  readonly keepalived: Pick<Keepalived, 'started' | 'start'>;
   readonly kernel: KernelStep;
   readonly leaseRenewal: LeaseRenewal;
 }
@@ -65,7 +65,7 @@ export function createInheritance(parts: InheritanceParts): Inheritance {
       if (isOver || lease === undefined || nowMs() - startedAtMs < graceMs) return undefined;
       inherited ??= takeOver();
       if (inherited === undefined) return undefined;
-      if (!keepalived.started) await Promise.race([keepalived.start(), sleep(longestStartMs)]);
+      await startOnce(keepalived);
       await kernel.hold(lease.service, inherited.wanted, patienceMs);
       return parts.leaseRenewal.renew({
         service: lease.service,

@@ -6,6 +6,7 @@ import { createLogger } from '../common/log.ts';
 import { startLoop } from '../common/loop.ts';
 import { openedOnce } from '../common/opened-once.ts';
 import { createReminder } from '../common/reminder.ts';
+import { usual } from '../common/settings.ts';
 import { stopAsked } from '../common/stop.ts';
 import { check } from './check.ts';
 import { clearStatus } from './cluster/clear-status.ts';
@@ -25,8 +26,6 @@ const stuckMs = 30_000;
 const remindEveryMs = 60_000;
 /** Where health is before the first settings that can be read: whoever restarts what does not answer would do so for ever. */
 const defaultHealthPort = 9440;
-/** As settings have it by default. */
-const defaultDrainSeconds = 30;
 
 const log = createLogger({ program: 'controller' });
 
@@ -111,7 +110,7 @@ async function run(config: Config): Promise<number> {
   await asked;
   // Refused ones say best what is wanted; without any, rules of a controller before this one may carry traffic.
   const settings = reconciler.newestSettings;
-  const drainSeconds = settings?.drain.seconds ?? (inherits ? defaultDrainSeconds : 0);
+  const drainSeconds = settings?.drain.seconds ?? (inherits ? usual.drainSeconds : 0);
   log.info(
     'stop',
     { drainSeconds },

@@ -2,7 +2,7 @@
  * One turn of the loop: newest input → plan → apply → verify → network → lease. Every failure is an outcome
  * that is told and tried again; what runs keeps running.
  */
-import type { Settings } from '../common/settings.ts';
+import { type Settings, usual } from '../common/settings.ts';
 import type { Configuration } from './configuration.ts';
 import type { Note, Snapshot } from './core/types.ts';
 import type { Inheritance } from './inheritance.ts';
@@ -14,8 +14,6 @@ import { createRollout, type RolloutParts } from './rollout.ts';
 
 /** A configuration that was refused is tried again: a full disk or a missing module may be mended outside. */
 const retryRefusedMs = 5000;
-/** Where no settings could be read. */
-const defaultHoldDownMs = 2000;
 
 export interface ReconcilerParts extends RolloutParts {
   readonly metrics: Metrics;
@@ -104,9 +102,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       const { plan } = rollout;
       if (inForce) serviceWatch.remind(inForce.settings.service);
       if (!plan && parts.inheritance && !stopping) {
-        const { holdDownSeconds } = inForce?.settings.lease ?? {};
-        const holdDownMs = holdDownSeconds === undefined ? defaultHoldDownMs : holdDownSeconds * 1000;
-        lease = (await parts.inheritance.tend(holdDownMs)) ?? lease;
+        const { holdDownSeconds } = inForce?.settings.lease ?? usual;
+        lease = (await parts.inheritance.tend(holdDownSeconds * 1000)) ?? lease;
         return;
       }
       if (!inForce) return;

@@ -13,6 +13,9 @@ const port = integer(1, 65_535, 'a port');
  * The settings file, read by controller and bgp-sidecar. A section left out has the defaults of its fields;
  * the Service and vip.prefixes have none. Without bgp nothing is announced.
  */
+/** Defaults that count where no settings can be read, too. */
+export const usual = { drainSeconds: 30, holdDownSeconds: 2 };
+
 export const settingsSchema = fields({
   service,
   vip,
@@ -45,7 +48,7 @@ export const settingsSchema = fields({
     .prefault({}),
   healthCheck: healthCheck.prefault({}),
   drain: fields({
-    seconds: integer(0, 3_600).default(30),
+    seconds: integer(0, 3_600).default(usual.drainSeconds),
   }).prefault({}),
   endpoints: fields({
     source: oneOf(['files', 'kubernetes']).default('files'),
@@ -57,7 +60,7 @@ export const settingsSchema = fields({
     /** outlasts a restart of the controller; renewed every second */
     seconds: integer(3, 3_600).default(60),
     /** how long no server must live before the lease says no */
-    holdDownSeconds: integer(0, 300).default(2),
+    holdDownSeconds: integer(0, 300).default(usual.holdDownSeconds),
   }).prefault({}),
   health: fields({
     controllerPort: port.default(9440),

@@ -2,14 +2,13 @@
 import { parseKeepalived, type Statement, TextFault } from './keepalived-text.ts';
 import { mainFile } from './render.ts';
 import { readRendered } from './rendered.ts';
+import { isCheck, number, one } from './statements.ts';
 import type { RealServer, RenderedFiles, RenderPaths, VirtualService, WantedService } from './types.ts';
 
 export interface Inherited {
   readonly virtualServices: VirtualService[];
   readonly wanted: WantedService[];
 }
-
-const checker = /^([A-Z]+_CHECK|HTTP_GET|SSL_GET)$/;
 
 /** Throws TextFault where the files do not stand as the controller writes them. */
 export function readInherited(files: RenderedFiles, paths: RenderPaths): Inherited {
@@ -31,24 +30,18 @@ function readVirtualService({ words, block = [], ...at }: Statement): VirtualSer
     mark: Number(words[2]),
     realServers: block
       .filter((each) => each.words[0] === 'real_server')
-      .map((server) => readRealServer(server, weightOf(block) ?? 1)),
+      .map((server) => readRealServer(server, number(one(block, ['weight']), 1))),
   };
 }
 
 /** @param usual the weight of a server that says none */
 function readRealServer({ words, block = [] }: Statement, usual: number): RealServer {
   const [, address = '', port] = words;
-  const weight = weightOf(block) ?? usual;
-  const hasCheck = block.some((each) => checker.test(each.words[0] ?? ''));
+  const weight = number(one(block, ['weight']), usual);
   return {
     address,
     port: Number(port),
     weight,
-    state: weight === 0 && !hasCheck ? 'draining' : 'active',
+    state: weight === 0 && !block.some(isCheck) ? 'draining' : 'active',
   };
-}
-
-function weightOf(block: readonly Statement[]): number | undefined {
-  const text = block.find((each) => each.words[0] === 'weight')?.words[1];
-  return text === undefined ? undefined : Number(text);
 }

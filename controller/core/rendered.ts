@@ -6,7 +6,7 @@
 import { parseKeepalived, type Statement, TextFault } from './keepalived-text.ts';
 import { refuseKeywords } from './refused-keywords.ts';
 import { readScheduling } from './scheduling.ts';
-import { flag, number, one } from './statements.ts';
+import { flag, isCheck, number, one } from './statements.ts';
 import { virtualServiceFile } from './template-context.ts';
 import type {
   RenderedFiles,
@@ -16,7 +16,6 @@ import type {
   WantedService,
 } from './types.ts';
 
-const checker = /^([A-Z]+_CHECK|HTTP_GET|SSL_GET)$/;
 const method = ['lb_kind', 'lvs_method'];
 
 /** What the kernel should hold by this text. Throws TextFault. */
@@ -101,7 +100,7 @@ function readRealServer({ block = [], ...at }: Statement, wanted: WantedServer):
   checkMethod(block);
   const weight = number(one(block, ['weight']), wanted.usual);
   if (weight !== wanted.weight) throw new TextFault(at, `weight ${weight} instead of ${wanted.weight}`);
-  const check = block.find(({ words }) => checker.test(words[0] ?? ''));
+  const check = block.find(isCheck);
   if (check && wanted.state === 'draining')
     throw new TextFault(
       check,

@@ -23,3 +23,8 @@ export function number(statement: Statement | undefined, absent: number): number
 export function flag(statement: Statement | undefined): boolean {
   return statement !== undefined && !/^(off|false|no)$/i.test(statement.words[1] ?? '');
 }
+
+/** A health check of keepalived: TCP_CHECK, HTTP_GET … */
+export function isCheck({ words }: Statement): boolean {
+  return /^([A-Z]+_CHECK|HTTP_GET|SSL_GET)$/.test(words[0] ?? '');
+}

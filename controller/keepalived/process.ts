@@ -139,10 +139,11 @@ export function superviseKeepalived(options: KeepalivedOptions): Keepalived {
 
   return {
     async start() {
-      const outcome = reloads.request();
+      const asked = reloads.request();
       running ??= runAlways();
-      heard(await outcome);
-      return tellOutcome(log, 'start', await outcome);
+      const outcome = await asked;
+      heard(outcome);
+      return tellOutcome(log, 'start', outcome);
     },
     async reload(servers) {
       const outcome = await reloads.request();

@@ -41,6 +41,7 @@ function setUp(given: { files?: RenderedFiles | undefined; left?: Lease | undefi
       },
       async start() {
         state.starts += 1;
+        return { kind: 'loaded', tookMs: 0 };
       },
     },
     kernel: {
