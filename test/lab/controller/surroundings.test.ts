@@ -109,8 +109,9 @@ describe('surroundings that fail', function () {
     }
   }
 
+  /** A file that is replaced just when the disk is full leaves its room for the next one: to be done until it shows. */
   const fill = (file: string) =>
-    pair.pod.controller.exec(['sh', '-c', `dd if=/dev/zero of=${file} bs=4k 2>/dev/null; true`]);
+    pair.pod.controller.exec(['sh', '-c', `dd if=/dev/zero bs=4k 2>/dev/null >>${file}; true`]);
 
   it('a full disk under the run directory: what runs stays, the change comes when there is room', async () => {
     const { pod, service, complaint, complaints, runsOn, takesAGoodChange } = pair;
@@ -133,17 +134,19 @@ describe('surroundings that fail', function () {
   });
 
   it('a full disk under the shared directory: told once by each, a last resort until there is room', async () => {
-    const { pod, client, service, router, node, complaints, complaint, takesAGoodChange, runsOn } = pair;
+    const { pod, client, service, router, node, complaint, complaints, takesAGoodChange, runsOn } = pair;
     await onSmallDisk(pod.sharedDir, async () => {
       const from = logLength(pod);
       const fromOfSidecar = pod.sidecar.logText().length;
-      await fill('/run/portable-lb/fill');
-      await complaint(from, /lease\.json cannot be written \(.*ENOSPC.*make room/s);
       await waitFor(
         'the last resort',
-        async () => (await pod.metric('sidecar', 'portable_lb_bgp_prefixes', { state: 'last-resort' })) === 1,
-        { deadlineMs: 2 * deadlineMs },
+        async () => {
+          await fill('/run/portable-lb/fill');
+          return (await pod.metric('sidecar', 'portable_lb_bgp_prefixes', { state: 'last-resort' })) === 1;
+        },
+        { deadlineMs: 2 * deadlineMs, everyMs: 200 },
       );
+      await complaint(from, /lease\.json cannot be written \(.*ENOSPC.*make room/s);
       expect(router.nextHops(prefix)).to.deep.equal([node.address]);
       const report = await client.requests({ urls: [service.url()], count: 6, timeoutMs: 30_000 });
       expect(report.failed).to.deep.equal([]);
