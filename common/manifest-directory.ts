@@ -6,6 +6,7 @@ import { describeSystemError, readText } from './files.ts';
 import { createOnce, keepLooking, type Look } from './looking.ts';
 import { describeManifest, type Manifest, parseManifests } from './manifests.ts';
 import type { Problem } from './problem.ts';
+import { rememberManifests } from './remembered-manifests.ts';
 import { SettledFile } from './settled-file.ts';
 import { watchPath } from './watch-path.ts';
 import { whyHalfWritten } from './yaml-text.ts';
@@ -25,6 +26,7 @@ export interface WatchedManifests {
 interface Followed {
   name: string;
   file: SettledFile;
+  parse: typeof parseManifests;
   /** its newest content is not the one in use */
   refused: boolean;
   /** the last good content; undefined: there was none yet */
@@ -51,7 +53,12 @@ export async function watchManifests(
     try {
       for (const name of (await readdir(directory)).filter(isManifestName)) {
         if (!followed.has(name))
-          followed.set(name, { name, refused: false, file: new SettledFile(join(directory, name)) });
+          followed.set(name, {
+            name,
+            file: new SettledFile(join(directory, name)),
+            parse: rememberManifests(),
+            refused: false,
+          });
       }
       tellOnce('directory');
     } catch (error) {
@@ -78,7 +85,7 @@ export async function watchManifests(
       return 'failing';
     } else if (reading.state === 'whole') {
       one.refused = true; // whatever may come of it
-      const parsed = parseManifests(reading.text, one.file.path);
+      const parsed = one.parse(reading.text, one.file.path);
       const faults = parsed.problems.map(({ message }) => message);
       tellOnce(one.name, faults.length > 0 ? problems.MANIFESTS_REFUSED(one.file.path, faults) : undefined);
       one.refused = faults.length > 0;

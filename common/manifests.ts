@@ -20,11 +20,16 @@ export type PodManifest = Named<V1Pod, 'Pod'>;
  */
 export type Manifest = ServiceManifest | EndpointSliceManifest | PodManifest | IngressManifest;
 
+export interface ParsedManifests {
+  objects: Manifest[];
+  problems: Problem[];
+}
+
 /**
  * The objects of one file: YAML or JSON, many documents, lists too. Kinds that are not used are left out. All
  * problems at once, each with document, object and field; whoever keeps running refuses the file when there is one.
  */
-export function parseManifests(text: string, fileName: string): { objects: Manifest[]; problems: Problem[] } {
+export function parseManifests(text: string, fileName: string): ParsedManifests {
   const parsed = parseDocuments(text, fileName);
   const found = [...parsed.problems];
   const objects: Manifest[] = [];
