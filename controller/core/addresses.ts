@@ -30,11 +30,11 @@ export function sortPlaces<T extends Place>(places: readonly T[]): T[] {
     .map(({ place }) => place);
 }
 
-const ranges: [prefix: string, length: number, why: string][] = [
-  ['0.0.0.0', 8, 'it means "this host"'],
-  ['127.0.0.0', 8, 'it is a loopback address'],
-  ['169.254.0.0', 16, 'it is a link-local address'],
-  ['224.0.0.0', 3, 'it is a multicast or reserved address'],
+const ranges = [
+  { prefix: '0.0.0.0', length: 8, why: 'it means "this host"' },
+  { prefix: '127.0.0.0', length: 8, why: 'it is a loopback address' },
+  { prefix: '169.254.0.0', length: 16, why: 'it is a link-local address' },
+  { prefix: '224.0.0.0', length: 3, why: 'it is a multicast or reserved address' },
 ];
 
 function inside(number: number, prefix: string, length: number): boolean {
@@ -46,7 +46,7 @@ function inside(number: number, prefix: string, length: number): boolean {
 export function whyNotAServer(address: unknown, vipPrefixes: readonly string[]): string | undefined {
   if (typeof address !== 'string' || !isIPv4(address)) return 'it is not an IPv4 address';
   const number = addressNumber(address);
-  for (const [prefix, length, why] of ranges) if (inside(number, prefix, length)) return why;
+  for (const range of ranges) if (inside(number, range.prefix, range.length)) return range.why;
   // The pod holds the whole prefix as local addresses: a server in there would be the LB pod itself.
   const within = vipPrefixOf(address, vipPrefixes);
   return within && `it is inside the VIP prefix ${within}`;

@@ -30,14 +30,14 @@ function readVirtualService({ words, block = [], ...at }: Statement): VirtualSer
     mark: Number(words[2]),
     realServers: block
       .filter((each) => each.words[0] === 'real_server')
-      .map((server) => readRealServer(server, number(one(block, ['weight']), 1))),
+      .map((server) => readRealServer(server, number(one(block, 'weight'), 1))),
   };
 }
 
 /** @param usual the weight of a server that says none */
 function readRealServer({ words, block = [] }: Statement, usual: number): RealServer {
   const [, address = '', port] = words;
-  const weight = number(one(block, ['weight']), usual);
+  const weight = number(one(block, 'weight'), usual);
   return {
     address,
     port: Number(port),

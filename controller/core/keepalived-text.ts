@@ -8,10 +8,10 @@ import { posix } from 'node:path';
 import type { RenderedFiles } from './types.ts';
 
 export interface Statement {
-  words: string[];
-  file: string;
-  line: number;
-  block?: Statement[];
+  readonly words: readonly string[];
+  readonly file: string;
+  readonly line: number;
+  readonly block?: readonly Statement[];
 }
 
 /** What cannot be read, or is not what was wanted: where and why. */
@@ -35,44 +35,63 @@ export interface KeepalivedText {
 /** The statements of `main` and of all that it includes, in order. Throws TextFault. */
 export function parseKeepalived(files: RenderedFiles, main: string): KeepalivedText {
   const included = new Set<string>();
+  const lines: Lines = new Map();
   const read = (file: string, from: { file: string; line: number }): Statement[] => {
     const text = Object.hasOwn(files, file) ? files[file] : undefined;
     if (text === undefined)
       throw new TextFault(from, `it includes ${file}, which is not one of the rendered files`);
     if (included.has(file)) throw new TextFault(from, `it includes ${file} a second time`);
     included.add(file);
-    return parseFile(file, text, (name, at) => read(posix.join(posix.dirname(file), name), at));
+    return parseFile(file, text, lines, (name, at) => read(posix.join(posix.dirname(file), name), at));
   };
   return { statements: read(main, { file: main, line: 0 }), included };
 }
 
 type ReadIncluded = (name: string, at: { file: string; line: number }) => Statement[];
 
-function parseFile(file: string, text: string, include: ReadIncluded): Statement[] {
+interface Line {
+  readonly words: readonly string[];
+  readonly kind: 'empty' | 'include' | 'opens' | 'closes' | 'statement';
+}
+/** Hundreds of servers have the same lines but for one of each: what was made of a line stands for all like it. */
+type Lines = Map<string, Line>;
+
+function parseFile(file: string, text: string, lines: Lines, include: ReadIncluded): Statement[] {
   const root: Statement[] = [];
   const open: Statement[][] = [root];
-  text.split('\n').forEach((lineText, index) => {
-    const at = { file, line: index + 1 };
-    const words = splitLine(lineText, at);
-    const current = open.at(-1) as Statement[];
-    const [keyword = ''] = words;
-    if (words.length === 0) return;
-    if (keyword === '}') {
-      if (open.length === 1) throw new TextFault(at, 'a "}" too many');
-      open.pop();
-    } else if (/^include[armwb]?$/.test(keyword)) {
-      current.push(...include(words.slice(1).join(' '), at));
-    } else if (words.at(-1) === '{') {
-      const block: Statement[] = [];
-      current.push({ words: words.slice(0, -1), ...at, block });
-      open.push(block);
-    } else {
-      current.push({ words, ...at });
+  let line = 0;
+  for (const lineText of text.split('\n')) {
+    line++;
+    let known = lines.get(lineText);
+    if (!known) {
+      known = readLine(lineText, { file, line });
+      lines.set(lineText, known);
     }
-  });
-  if (open.length > 1)
-    throw new TextFault({ file, line: text.split('\n').length }, 'a "}" is missing at its end');
+    const { words, kind } = known;
+    const current = open.at(-1) as Statement[];
+    if (kind === 'statement') current.push({ words, file, line });
+    else if (kind === 'include') current.push(...include(words.slice(1).join(' '), { file, line }));
+    else if (kind === 'opens') {
+      const block: Statement[] = [];
+      current.push({ words, file, line, block });
+      open.push(block);
+    } else if (kind === 'closes') {
+      if (open.length === 1) throw new TextFault({ file, line }, 'a "}" too many');
+      open.pop();
+    }
+  }
+  if (open.length > 1) throw new TextFault({ file, line }, 'a "}" is missing at its end');
   return root;
+}
+
+function readLine(text: string, at: { file: string; line: number }): Line {
+  const words = splitLine(text, at);
+  const [keyword] = words;
+  if (keyword === undefined) return { words, kind: 'empty' };
+  if (keyword === '}') return { words, kind: 'closes' };
+  if (/^include[armwb]?$/.test(keyword)) return { words, kind: 'include' };
+  if (words.at(-1) === '{') return { words: words.slice(0, -1), kind: 'opens' };
+  return { words, kind: 'statement' };
 }
 
 /** Nearly every line: words of letters and digits, or braces where they may stand. All others are looked at closely. */

@@ -57,7 +57,7 @@ function checkGlobals(statements: readonly Statement[], main: string, { notifyFi
     .filter(({ words }) => words[0] === 'global_defs')
     .flatMap(({ block }) => block ?? []);
   // Without these two nobody would know which servers keepalived's checks took out.
-  if (one(globals, ['lvs_notify_fifo'])?.words[1] !== notifyFifo)
+  if (one(globals, 'lvs_notify_fifo')?.words[1] !== notifyFifo)
     throw new TextFault(whole(main), `no "lvs_notify_fifo ${notifyFifo}" in global_defs`);
   if (!globals.some(({ words }) => words[0] === 'rs_init_notifies'))
     throw new TextFault(whole(main), 'no "rs_init_notifies" in global_defs');
@@ -65,40 +65,48 @@ function checkGlobals(statements: readonly Statement[], main: string, { notifyFi
   if (flush) throw new TextFault(flush, `"${flush.words[0]}": rules must outlive a restart of keepalived`);
 }
 
-function readVirtualServer({ block = [], ...at }: Statement, service: VirtualService): WantedService {
+function readVirtualServer(at: Statement, service: VirtualService): WantedService {
+  const { block = [] } = at;
   checkMethod(block);
   const sorry = block.find(({ words }) => words[0] === 'sorry_server');
   if (sorry) throw new TextFault(sorry, '"sorry_server" is not a server of the Service');
   refuseKeywords(block);
   const scheduling = readScheduling(block, at);
-  const usual = number(one(block, ['weight']), 1);
-  const inhibit = flag(one(block, ['inhibit_on_failure']));
+  const usual = {
+    weight: number(one(block, 'weight'), 1),
+    inhibitOnFailure: flag(one(block, 'inhibit_on_failure')),
+  };
   const found = new Map<string, Statement>();
-  for (const server of block.filter(({ words }) => words[0] === 'real_server')) {
-    const place = server.words.slice(1).join(' ');
+  for (const server of block) {
+    if (server.words[0] !== 'real_server') continue;
+    const place = placeOf(server);
     if (found.has(place)) throw new TextFault(server, `"real_server ${place}" is there twice`);
     found.set(place, server);
   }
-  const realServers = service.realServers.map((wanted): WantedDestination => {
+  const realServers = service.realServers.map((wanted) => {
     const place = `${wanted.address} ${wanted.port}`;
     const server = found.get(place);
     if (!server) throw new TextFault(at, `no "real_server ${place}"`);
     found.delete(place);
-    return readRealServer(server, { ...wanted, inhibit, usual });
+    return readRealServer(server, wanted, usual);
   });
   for (const [place, extra] of found) throw new TextFault(extra, `"real_server ${place}" is not wanted`);
   return { mark: service.mark, ...scheduling, realServers };
 }
 
-type WantedServer = VirtualService['realServers'][number] & {
-  inhibit: boolean;
-  /** the weight of a server that says none */
-  usual: number;
-};
+function placeOf({ words }: Statement): string {
+  return words.length === 3 ? `${words[1]} ${words[2]}` : words.slice(1).join(' ');
+}
 
-function readRealServer({ block = [], ...at }: Statement, wanted: WantedServer): WantedDestination {
+/** `usual`: what holds for a server that says nothing of it. */
+function readRealServer(
+  at: Statement,
+  wanted: VirtualService['realServers'][number],
+  usual: Pick<WantedDestination, 'weight' | 'inhibitOnFailure'>,
+): WantedDestination {
+  const { block = [] } = at;
   checkMethod(block);
-  const weight = number(one(block, ['weight']), wanted.usual);
+  const weight = number(one(block, 'weight'), usual.weight);
   if (weight !== wanted.weight) throw new TextFault(at, `weight ${weight} instead of ${wanted.weight}`);
   const check = block.find(isCheck);
   if (check && wanted.state === 'draining')
@@ -106,14 +114,14 @@ function readRealServer({ block = [], ...at }: Statement, wanted: WantedServer):
       check,
       'a draining server must have no check: it may have closed its listener, its flows live on',
     );
-  const inhibits = one(block, ['inhibit_on_failure']);
+  const inhibits = one(block, 'inhibit_on_failure');
   return {
     address: wanted.address,
     port: wanted.port,
     weight,
-    upperThreshold: number(one(block, ['uthreshold']), 0),
-    lowerThreshold: number(one(block, ['lthreshold']), 0),
-    inhibitOnFailure: inhibits ? flag(inhibits) : wanted.inhibit,
+    upperThreshold: number(one(block, 'uthreshold'), 0),
+    lowerThreshold: number(one(block, 'lthreshold'), 0),
+    inhibitOnFailure: inhibits ? flag(inhibits) : usual.inhibitOnFailure,
   };
 }
 

@@ -7,7 +7,6 @@ import { type Statement, TextFault } from './keepalived-text.ts';
 import { number, one } from './statements.ts';
 import type { Scheduling, ServiceFlag } from './types.ts';
 
-const algorithm = ['lb_algo', 'lvs_sched'];
 /** IP_VS_SVC_F_SCHED_* in include/uapi/linux/ip_vs.h */
 const flags = new Map<string, ServiceFlag>([
   ['ops', 'ops'],
@@ -24,7 +23,7 @@ const persistence = { timeoutSeconds: 360, longestSeconds: 31 * 86_400, netmask:
 
 /** `at`: the virtual server of this block. Throws TextFault. */
 export function readScheduling(block: readonly Statement[], at: Statement): Scheduling {
-  const chosen = one(block, algorithm);
+  const chosen = one(block, 'lb_algo', 'lvs_sched');
   const scheduler = chosen?.words[1];
   if (!chosen || !scheduler) throw new TextFault(at, 'no "lb_algo"');
   const found = new Set<ServiceFlag>();
@@ -42,8 +41,8 @@ export function readScheduling(block: readonly Statement[], at: Statement): Sche
 }
 
 function readPersistence(block: readonly Statement[]): Pick<Scheduling, 'persistence'> {
-  const timeout = one(block, ['persistence_timeout']);
-  const granularity = one(block, ['persistence_granularity']);
+  const timeout = one(block, 'persistence_timeout');
+  const granularity = one(block, 'persistence_granularity');
   if (!timeout && !granularity) return {};
   const timeoutSeconds =
     timeout && timeout.words.length > 1
