@@ -45,9 +45,13 @@ const levels: readonly [RegExp, Level][] = [
   [/^(?:Adding|Enabling) service|^Gained quorum|^Changing weight|^Stopp|delayed \d+ seconds/, 'info'],
 ];
 
+/** One for each server at each reload: hundreds of lines that nobody reads. */
+const commonest = 'Activating healthchecker for ';
+
 /** `busy`: keepalived is starting or reloading; what it says of servers then is the configuration's doing. */
 export function readOutputLine(raw: string, state: 'busy' | 'idle'): OutputLine {
   const message = raw.replace(timestamp, '').trimEnd();
+  if (message.startsWith(commonest)) return { message, level: 'debug' };
   const level = levels.find(([words]) => words.test(message))?.[1] ?? 'debug';
   const told = state === 'busy' && configuring.test(message) ? 'debug' : level;
   for (const [words, make] of milestones) {
