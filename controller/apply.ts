@@ -18,7 +18,8 @@ export type Prepared =
   | {
       readonly kind: 'ready';
       readonly testMs: number;
-      commit(wanted: readonly WantedService[]): Promise<void>;
+      /** Resolves when keepalived has been told; `reloaded`, when it says that it is done, or that it cannot be heard. */
+      commit(wanted: readonly WantedService[]): Promise<{ readonly reloaded: Promise<unknown> }>;
     }
   | { readonly kind: 'refused'; readonly problem: Error };
 
@@ -45,11 +46,13 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
    * does. Its first start is, for a while: until then nothing is in the kernel that could be verified.
    */
   const commit = async (directory: string, text: string, wanted: readonly WantedService[]) => {
+    let reloaded: Promise<unknown> = Promise.resolve();
     await files.commit(directory, () => {
       running = text;
-      if (keepalived.started) void keepalived.reload(namesOf(wanted));
+      if (keepalived.started) reloaded = keepalived.reload(namesOf(wanted));
     });
     await startOnce(keepalived);
+    return { reloaded };
   };
 
   const stageAndTest = async (rendered: RenderedFiles, text: string): Promise<Prepared> => {

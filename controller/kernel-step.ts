@@ -6,8 +6,8 @@ import { createTeller, reportRepair } from './report.ts';
 import type { Verifier } from './verify.ts';
 
 export interface KernelStep {
-  /** Resolves with how long it took until the kernel held what is wanted, or until that was given up. */
-  hold(service: string, wanted: readonly WantedService[], patienceMs: number): Promise<number>;
+  /** Resolves when the kernel holds what is wanted, or when that was given up. */
+  hold(service: string, wanted: readonly WantedService[], patienceMs: number): Promise<void>;
   /** Why the kernel does not hold what is wanted; undefined when it does. */
   fault(): string | undefined;
 }
@@ -31,7 +31,6 @@ export function createKernelStep({ verifier, log, metrics }: KernelStepParts): K
       metrics.drift.inc(verified.repaired.length);
       metrics.kernelHolds.set(fault === undefined ? 1 : 0);
       reportRepair(log, service, verified.repaired);
-      return verified.tookMs;
     },
     fault: () => fault,
   };

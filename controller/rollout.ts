@@ -5,6 +5,7 @@
  * keepalived is told, the kernel is verified, and only then do new ports get their mark rules: no packet is
  * marked for a virtual service that is not there.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../common/log.ts';
 import type { Applier } from './apply.ts';
 import type { Configuration } from './configuration.ts';
@@ -24,6 +25,11 @@ const patienceMs = 1000;
 const patiencePerServerMs = 1;
 /** At the start the packet rules are made once, with the Service's ports: those of a Service that is not there have none. */
 const firstSnapshotMs = 900;
+/**
+ * What keepalived reloads is looked at when it says that it is done: each look at hundreds of servers takes as much
+ * of the processor as keepalived's own work. One that says nothing is not waited for.
+ */
+const longestUnseenMs = 250;
 /** When keepalived has nothing to do, or is not there, nobody else will mend a difference. */
 const patienceAloneMs = 200;
 
@@ -101,26 +107,35 @@ export function createRollout(parts: RolloutParts): Rollout {
     const staying = before.filter((old) => next.virtualServices.some(({ key }) => key === old.key));
     if (staying.length < before.length) await network.ensure(next.keptPrefixes, staying, unmatched);
     const committingAtMs = nowMs();
+    let reloaded: Promise<unknown>;
     try {
-      await prepared.commit(next.wanted);
+      ({ reloaded } = await prepared.commit(next.wanted));
     } catch (problem) {
       return [problem as Error];
     }
     const writeMs = nowMs() - committingAtMs;
     const servers = next.wanted.reduce((sum, { realServers }) => sum + realServers.length, 0);
     const patience = keepalived.alive ? patienceMs + servers * patiencePerServerMs : patienceAloneMs;
-    const held = await hold(configuration, next, patience);
+    const held = await hold(configuration, next, patience, reloaded);
     const took = { renderMs, testMs: prepared.testMs, writeMs, ...held };
     report(nameOf(configuration), before, next, { ...took, totalMs: nowMs() - startedAtMs });
     return [];
   }
 
   /** Sees to it that the kernel holds the plan: IPVS first, then the rules that send packets to it. */
-  async function hold(configuration: Configuration, next: Plan, patience: number) {
+  async function hold(
+    configuration: Configuration,
+    next: Plan,
+    patience: number,
+    reloaded?: Promise<unknown>,
+  ) {
+    const reloadingAtMs = nowMs();
     await planner.keep(next);
     plan = next;
-    const kernelMs = await kernel.hold(nameOf(configuration), next.wanted, patience);
+    if (reloaded && keepalived.alive) await Promise.race([reloaded, sleep(longestUnseenMs)]);
+    await kernel.hold(nameOf(configuration), next.wanted, patience);
     const rulesAtMs = nowMs();
+    const kernelMs = rulesAtMs - reloadingAtMs;
     const { unmatched } = configuration.settings.vip;
     if (!kernel.fault()) {
       await network.ensure(next.keptPrefixes, next.virtualServices, unmatched);

@@ -47,7 +47,6 @@ function setUp(given: { files?: RenderedFiles | undefined; left?: Lease | undefi
     kernel: {
       async hold(_service, wanted) {
         held.push([...wanted]);
-        return 0;
       },
       fault: () => undefined,
     },

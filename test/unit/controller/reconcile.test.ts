@@ -58,6 +58,7 @@ function setUp({ inherits = false } = {}) {
     againstPlan: [] as Error[],
     refuse: '',
     kernelFault: undefined as string | undefined,
+    reloaded: Promise.resolve() as Promise<unknown>,
   };
   let running = '';
   const tell = (_event: string, _fields: object, text: string) => void told.push(text);
@@ -73,6 +74,7 @@ function setUp({ inherits = false } = {}) {
         async commit() {
           running = text;
           did.push('commit');
+          return { reloaded: state.reloaded };
         },
       };
     },
@@ -81,7 +83,6 @@ function setUp({ inherits = false } = {}) {
   const kernel: KernelStep = {
     async hold(_service, wanted) {
       did.push(`kernel holds ${wanted.map(({ mark }) => mark)}`);
-      return 0;
     },
     fault: () => state.kernelFault,
   };
@@ -204,6 +205,25 @@ describe('reconcile', () => {
       'network 203.0.113.0/28 TCP/80',
     ]);
     expect(leases[0]).to.include({ nothingYet: undefined, liveServers: 1 });
+  });
+
+  it('looks at the kernel when keepalived says that it is done, and at one that says nothing all the same', async () => {
+    const { reconciler, did, state } = setUp();
+    reconciler.offerConfiguration(configuration());
+    reconciler.offerSnapshot(snapshot([80]));
+    let isDone = () => undefined as unknown;
+    state.reloaded = new Promise((resolve) => {
+      isDone = () => resolve(did.push('keepalived is done'));
+    });
+    setTimeout(isDone, 20);
+    await reconciler.turn();
+    expect(did).to.include.members(['keepalived is done', 'kernel holds 1']);
+    expect(did.indexOf('keepalived is done')).to.be.lessThan(did.indexOf('kernel holds 1'));
+    did.length = 0;
+    state.reloaded = new Promise(() => undefined);
+    reconciler.offerSnapshot(snapshot([80, 443]));
+    await reconciler.turn();
+    expect(did).to.include('kernel holds 1,2');
   });
 
   it('makes no mark rule while the kernel does not hold the virtual service', async () => {
