@@ -15,6 +15,20 @@ describe('the collector at rest', () => {
     globalThis.gc = own;
   });
 
+  it('works as soon as nothing more comes of a change that left much, not for one that left little', async () => {
+    const happened = collectAtRest(60_000);
+    happened();
+    const much = Array.from({ length: 1_000_000 }, (_, index) => ({ index }));
+    happened();
+    expect(collected).to.equal(0);
+    await waitFor('the collector', () => collected === 1, { deadlineMs: 5000 });
+    expect(much).to.have.length(1_000_000);
+    happened();
+    const from = performance.now();
+    await waitFor('more than a moment', () => performance.now() - from > 300, { deadlineMs: 5000 });
+    expect(collected).to.equal(1);
+  });
+
   it('works when nothing has happened for a while, and for as long as nothing does', async () => {
     const happened = collectAtRest(50);
     for (const times of [1, 3]) {
