@@ -34,9 +34,10 @@ function readOne(text: string, fileName: string): Document | undefined {
 
 /**
  * Before lines of `---`, which separate documents wherever they stand (YAML 1.2.2, 9.1.2, c-forbidden); nowhere when a
- * directive or another marker gives the lines around them a meaning.
+ * directive or another marker gives the lines around them a meaning, nor where the first part would pass for JSON,
+ * which is read with less care than YAML (a key that is there twice).
  */
 function splitDocuments(text: string): string[] {
-  const otherMarker = /(?:^|\n)(?:%|\.\.\.|---#|---[ \t]*[^ \t\r\n#])/;
+  const otherMarker = /^\s*[{[]|(?:^|\n)(?:%|\.\.\.|---#|---[ \t]*[^ \t\r\n#])/;
   return otherMarker.test(text) ? [text] : text.split(/(?<=\n)(?=---[^\r\n]*\r?\n)/);
 }

@@ -42,8 +42,8 @@ export function createApplier({ files, keepalived, nowMs }: ApplierParts): Appli
   let refused: { text: string; problem: Error; untilMs: number } | undefined;
 
   /**
-   * A reload is not awaited: a keepalived that is dead or stuck must not hold up the turn, verify sees what it
-   * does. Its first start is, for a while: until then nothing is in the kernel that could be verified.
+   * How long a reload is awaited is for the caller to say: verify sees what a keepalived that is dead or stuck does.
+   * Its first start is awaited here, for a while: until then nothing is in the kernel that could be verified.
    */
   const commit = async (directory: string, text: string, wanted: readonly WantedService[]) => {
     let reloaded: Promise<unknown> = Promise.resolve();

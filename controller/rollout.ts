@@ -27,7 +27,7 @@ const patiencePerServerMs = 1;
 const firstSnapshotMs = 900;
 /**
  * What keepalived reloads is looked at when it says that it is done: each look at hundreds of servers takes as much
- * of the processor as keepalived's own work. One that says nothing is not waited for.
+ * of the processor as keepalived's own work. One that says nothing, stuck or slow, is waited for no longer than this.
  */
 const longestUnseenMs = 250;
 /** When keepalived has nothing to do, or is not there, nobody else will mend a difference. */
@@ -129,13 +129,14 @@ export function createRollout(parts: RolloutParts): Rollout {
     patience: number,
     reloaded?: Promise<unknown>,
   ) {
-    const reloadingAtMs = nowMs();
     await planner.keep(next);
     plan = next;
-    if (reloaded && keepalived.alive) await Promise.race([reloaded, sleep(longestUnseenMs)]);
+    const awaitingAtMs = nowMs();
+    if (reloaded && keepalived.alive)
+      await Promise.race([reloaded, sleep(longestUnseenMs, undefined, { ref: false })]);
     await kernel.hold(nameOf(configuration), next.wanted, patience);
     const rulesAtMs = nowMs();
-    const kernelMs = rulesAtMs - reloadingAtMs;
+    const kernelMs = rulesAtMs - awaitingAtMs;
     const { unmatched } = configuration.settings.vip;
     if (!kernel.fault()) {
       await network.ensure(next.keptPrefixes, next.virtualServices, unmatched);

@@ -95,7 +95,7 @@ function select(
   return { ...(service === undefined ? {} : { service }), slices, takenAtMs };
 }
 
-/** An object stays the same one until its file changes. */
+/** An object stays the same one until its document changes. */
 function sameObjects(a: WatchedEndpoints, b: WatchedEndpoints): boolean {
   return (
     a.service === b.service &&

@@ -1,9 +1,11 @@
 /** What an LB pod meets around it: full disks, torn files, missing privileges, a clock that jumps. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { waitFor } from '../../../lab/lab.ts';
 import type { LabLbPod } from '../../../lab/roles/lb-pod.ts';
+import type { ContainerRole } from '../../../lab/roles/lb-pod-api.ts';
 import { readIpvs } from './ipvs-table.ts';
 import { type LivePair, openLivePair } from './live-pair.ts';
 import { logLength, logLines, prefix } from './station.ts';
@@ -109,20 +111,35 @@ describe('surroundings that fail', function () {
     }
   }
 
-  /** A file that is replaced just when the disk is full leaves its room for the next one: to be done until it shows. */
-  const fill = (file: string) =>
-    pair.pod.controller.exec(['sh', '-c', `dd if=/dev/zero bs=4k 2>/dev/null >>${file}; true`]);
+  /** Done while nobody replaces a file: the old one would leave its room for the next. */
+  async function fill(directory: string): Promise<void> {
+    const containers = [pair.pod.controller, pair.pod.sidecar];
+    await waitFor('a moment when no file is being replaced', async () => {
+      for (const container of containers) container.signal('SIGSTOP');
+      try {
+        await waitFor('both to stand still', () => containers.every(standsStill));
+        const replaced = readdirSync(directory).filter((name) => name.endsWith('.tmp'));
+        if (replaced.length > 0) return { notYet: replaced.join(' ') };
+        spawnSync('dd', ['if=/dev/zero', `of=${directory}/fill`, 'bs=4k']);
+        expect(statfsSync(directory).bavail, 'blocks that are left').to.equal(0);
+        return true;
+      } finally {
+        for (const container of containers) container.signal('SIGCONT');
+      }
+    });
+  }
 
   it('a full disk under the run directory: what runs stays, the change comes when there is room', async () => {
     const { pod, service, complaint, complaints, runsOn, takesAGoodChange } = pair;
-    await onSmallDisk(join(pod.sharedDir, '..', 'run'), async () => {
+    const runDir = join(pod.sharedDir, '..', 'run');
+    await onSmallDisk(runDir, async () => {
       const before = await readIpvs(pod);
       const from = logLength(pod);
-      await fill('/run/fill');
+      await fill(runDir);
       await service.updateSettings({ realServer: { weight: 50 } });
       await complaint(from, /\/run\/keepalived\S* cannot be written \(.*make room/);
       await runsOn(before);
-      await pod.controller.exec(['rm', '/run/fill']);
+      rmSync(join(runDir, 'fill'));
       await waitFor(
         'the change',
         async () => Object.values((await readIpvs(pod))['FWM 1']?.servers ?? {})[0] === 50,
@@ -138,19 +155,17 @@ describe('surroundings that fail', function () {
     await onSmallDisk(pod.sharedDir, async () => {
       const from = logLength(pod);
       const fromOfSidecar = pod.sidecar.logText().length;
+      await fill(pod.sharedDir);
+      await complaint(from, /lease\.json cannot be written \(.*ENOSPC.*make room/s);
       await waitFor(
         'the last resort',
-        async () => {
-          await fill('/run/portable-lb/fill');
-          return (await pod.metric('sidecar', 'portable_lb_bgp_prefixes', { state: 'last-resort' })) === 1;
-        },
-        { deadlineMs: 2 * deadlineMs, everyMs: 200 },
+        async () => (await pod.metric('sidecar', 'portable_lb_bgp_prefixes', { state: 'last-resort' })) === 1,
+        { deadlineMs: 2 * deadlineMs },
       );
-      await complaint(from, /lease\.json cannot be written \(.*ENOSPC.*make room/s);
       expect(router.nextHops(prefix)).to.deep.equal([node.address]);
       const report = await client.requests({ urls: [service.url()], count: 6, timeoutMs: 30_000 });
       expect(report.failed).to.deep.equal([]);
-      await pod.controller.exec(['rm', '/run/portable-lb/fill']);
+      rmSync(join(pod.sharedDir, 'fill'));
       await waitFor(
         'to be announced again',
         () => {
@@ -171,3 +186,9 @@ describe('surroundings that fail', function () {
     });
   });
 });
+
+/** All threads of its first process are stopped, also those that had a system call to end. */
+function standsStill({ pid }: ContainerRole): boolean {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).every((thread) => /\) T /.test(readFileSync(`${tasks}/${thread}/stat`, 'utf8')));
+}

@@ -16,17 +16,20 @@ describe('the collector at rest', () => {
   });
 
   it('works as soon as nothing more comes of a change that left much, not for one that left little', async () => {
-    const happened = collectAtRest(60_000);
-    happened();
-    const much = Array.from({ length: 1_000_000 }, (_, index) => ({ index }));
-    happened();
-    expect(collected).to.equal(0);
-    await waitFor('the collector', () => collected === 1, { deadlineMs: 5000 });
-    expect(much).to.have.length(1_000_000);
-    happened();
-    const from = performance.now();
-    await waitFor('more than a moment', () => performance.now() - from > 300, { deadlineMs: 5000 });
-    expect(collected).to.equal(1);
+    let usedBytes = 20e6;
+    const happened = collectAtRest(60_000, () => usedBytes);
+    const becomes = async (bytes: number) => {
+      happened();
+      usedBytes = bytes;
+      const from = performance.now();
+      await waitFor('more than a moment', () => performance.now() - from > 200, { deadlineMs: 5000 });
+      return collected;
+    };
+    expect(await becomes(23.9e6), 'little').to.equal(0);
+    usedBytes = 8e6; // V8's own collection
+    expect(await becomes(11.9e6), 'little again').to.equal(0);
+    expect(await becomes(12.1e6), 'much since the least that was in use').to.equal(1);
+    expect(await becomes(12.2e6), 'little since the collection').to.equal(1);
   });
 
   it('works when nothing has happened for a while, and for as long as nothing does', async () => {
@@ -55,7 +58,7 @@ describe('the collector at rest', () => {
       },
     });
     try {
-      collectAtRest(0)();
+      collectAtRest(50)();
       await waitFor('it to look for the collector', () => asked > 0, { deadlineMs: 5000 });
     } finally {
       Object.defineProperty(globalThis, 'gc', { configurable: true, writable: true, value: own });

@@ -46,6 +46,8 @@ describe('manifests of a file that is read again', () => {
       'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: web }\ndata:\n  text: |+\n    ---\n\n',
       'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: web }\ndata: "two\n---\nlines"\n',
       '{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"ports":[{"port":80}]}}\n',
+      '{"apiVersion":"v1","kind":"Service","metadata":{"name":"api"},"spec":{"ports":[{"port":80,"port":81}]}}\n',
+      'apiVersion: v1\nkind: Service\nmetadata:\n  name: db\n  annotations:\n    a: |+\n      kept\n\n\nspec: { ports: [{ port: 80 }] }\n\n',
       'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: none }] }\n',
       'just a word\n',
       '- [\n',

@@ -6,7 +6,7 @@ import type { Keepalived } from '../../../controller/keepalived/process.ts';
 /** keepalived and its directory, faked at their edge; `done` is what was asked of them, in order. */
 function fake({ refuses = (_: string): boolean => false, full = false } = {}) {
   const done: string[] = [];
-  const state = { nowMs: 0, undecided: false };
+  const state = { nowMs: 0, undecided: false, reloading: undefined as Promise<void> | undefined };
   let started = false;
   const files = {
     stage: async (rendered: Record<string, string>) => {
@@ -33,7 +33,10 @@ function fake({ refuses = (_: string): boolean => false, full = false } = {}) {
       done.push('start');
       started = true;
     },
-    reload: async () => void done.push('reload'),
+    reload: async () => {
+      done.push('reload');
+      await state.reloading;
+    },
   } as unknown as Keepalived;
   return { done, state, applier: createApplier({ files, keepalived, nowMs: () => state.nowMs }) };
 }
@@ -48,6 +51,28 @@ describe('apply', () => {
       if (prepared.kind === 'ready') await prepared.commit([]);
     }
     expect(done).to.deep.equal(['stage', 'test', 'commit', 'start', 'stage', 'test', 'commit', 'reload']);
+  });
+
+  it('has told keepalived when it returns, and says when keepalived is done', async () => {
+    const { done, state, applier } = fake();
+    const commit = async (content: string) => {
+      const prepared = await applier.prepare(text(content));
+      if (prepared.kind !== 'ready') throw new Error(prepared.kind);
+      return prepared.commit([]);
+    };
+    await (await commit('one')).reloaded; // the start was awaited
+    let finish = () => {};
+    state.reloading = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const { reloaded } = await commit('two');
+    expect(done.at(-1)).to.equal('reload');
+    void reloaded.then(() => done.push('done'));
+    await new Promise(setImmediate);
+    expect(done.at(-1)).to.equal('reload');
+    finish();
+    await reloaded;
+    expect(done.at(-1)).to.equal('done');
   });
 
   it('does nothing for the same text', async () => {

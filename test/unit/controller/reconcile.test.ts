@@ -12,6 +12,7 @@ import { createPlanner } from '../../../controller/plan.ts';
 import { createReconciler } from '../../../controller/reconcile.ts';
 import { createServiceWatch } from '../../../controller/service-watch.ts';
 import { templateSources } from '../../../controller/templates.ts';
+import { waitFor } from '../../../lab/wait.ts';
 
 const templates = compileTemplates(templateSources({}, '/templates'));
 
@@ -134,7 +135,7 @@ function setUp({ inherits = false } = {}) {
         }
       : undefined,
   });
-  return { reconciler, did, told, followed, leases, state };
+  return { reconciler, did, told, followed, leases, state, keepalived };
 }
 
 describe('reconcile', () => {
@@ -207,23 +208,42 @@ describe('reconcile', () => {
     expect(leases[0]).to.include({ nothingYet: undefined, liveServers: 1 });
   });
 
-  it('looks at the kernel when keepalived says that it is done, and at one that says nothing all the same', async () => {
+  it('looks at the kernel when keepalived says that it is done, then makes the mark rules', async () => {
     const { reconciler, did, state } = setUp();
     reconciler.offerConfiguration(configuration());
     reconciler.offerSnapshot(snapshot([80]));
-    let isDone = () => undefined as unknown;
-    state.reloaded = new Promise((resolve) => {
-      isDone = () => resolve(did.push('keepalived is done'));
-    });
-    setTimeout(isDone, 20);
-    await reconciler.turn();
-    expect(did).to.include.members(['keepalived is done', 'kernel holds 1']);
-    expect(did.indexOf('keepalived is done')).to.be.lessThan(did.indexOf('kernel holds 1'));
-    did.length = 0;
-    state.reloaded = new Promise(() => undefined);
-    reconciler.offerSnapshot(snapshot([80, 443]));
-    await reconciler.turn();
-    expect(did).to.include('kernel holds 1,2');
+    let done = () => {};
+    state.reloaded = new Promise<void>((resolve) => {
+      done = resolve;
+    }).then(() => did.push('keepalived is done'));
+    const turn = reconciler.turn();
+    await waitFor('keepalived to be told', () => did.includes('marks saved, next 2'));
+    await new Promise(setImmediate);
+    expect(did).to.not.include('kernel holds 1');
+    done();
+    await turn;
+    expect(did.slice(-3)).to.deep.equal([
+      'keepalived is done',
+      'kernel holds 1',
+      'network 203.0.113.0/28 TCP/80',
+    ]);
+  });
+
+  it('does not wait long for a keepalived that says nothing, and not at all for one that is dead', async () => {
+    const { reconciler, did, state, keepalived } = setUp();
+    state.reloaded = new Promise(() => {});
+    reconciler.offerConfiguration(configuration());
+    for (const [alive, ports, longestMs] of [
+      [true, [80], 1000],
+      [false, [80, 443], 200],
+    ] as const) {
+      keepalived.alive = alive;
+      reconciler.offerSnapshot(snapshot([...ports]));
+      const startedAtMs = performance.now();
+      await reconciler.turn();
+      expect(performance.now() - startedAtMs, `alive: ${alive}`).to.be.below(longestMs);
+      expect(did).to.include(`kernel holds ${ports.map((_, index) => index + 1)}`);
+    }
   });
 
   it('makes no mark rule while the kernel does not hold the virtual service', async () => {
