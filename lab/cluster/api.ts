@@ -42,6 +42,14 @@ export interface Cluster {
   waitForPods(namespace: string, selector: string, count: number, deadlineMs?: number): Promise<Pod[]>;
   /** Until every node is Ready. */
   waitForNodes(deadlineMs?: number): Promise<void>;
+  /**
+   * SIGKILL of the API server, and the end of the controller manager and the scheduler: with leader election, which
+   * clusters have and this one does without, both end when they cannot renew their lease for ten seconds. One that
+   * lived on would take every node for dead when the API server is back, and every pod for not ready.
+   */
+  stopApiServer(): Promise<void>;
+  /** All three again; resolves when the API server is ready. */
+  startApiServer(): Promise<void>;
   /** A copy of all that the API server knows, in a file. */
   saveSnapshot(name: string): Promise<string>;
   /** Puts the API server and etcd back to what a snapshot has, as an administrator would after a disaster. */

@@ -84,16 +84,20 @@ export function planControlPlane(paths: ClusterPaths, bin: string): ControlPlane
   };
 }
 
-/** Resolves when the API server is ready; the others follow, as the controller manager would end without it. */
 export async function startControlPlane(plane: ControlPlane, paths: ClusterPaths): Promise<void> {
   plane.etcd.start();
+  await startApiServer(plane, paths);
+}
+
+/** Resolves when the API server is ready; the others follow, as the controller manager would end without it. */
+export async function startApiServer(plane: ControlPlane, paths: ClusterPaths): Promise<void> {
   plane.apiServer.start();
   await waitForApi(plane, paths);
   plane.controllerManager.start();
   plane.scheduler.start();
 }
 
-export async function waitForApi(plane: ControlPlane, paths: ClusterPaths): Promise<void> {
+async function waitForApi(plane: ControlPlane, paths: ClusterPaths): Promise<void> {
   const api = createApiClient(apiUrl, paths.keys);
   await waitFor(
     'the API server to be ready',

@@ -5,7 +5,7 @@ import { run } from '../network/command.ts';
 import { waitFor } from '../wait.ts';
 import type { Cluster, ClusterNode, CommandOptions, Explanation, KubernetesObject, Pod } from './api.ts';
 import { type ApiClient, createApiClient, isMissing, objectOf } from './api-client.ts';
-import { type ControlPlane, waitForApi } from './control-plane.ts';
+import { type ControlPlane, startApiServer } from './control-plane.ts';
 import { explainCluster } from './explain.ts';
 import { apiUrl, type ClusterPaths, controlPlane } from './plan.ts';
 import type { Program } from './program.ts';
@@ -140,13 +140,21 @@ export class Handle implements Cluster {
     return file;
   }
 
+  async stopApiServer(): Promise<void> {
+    const { apiServer, controllerManager, scheduler } = this.#parts.plane;
+    await Promise.all([apiServer, controllerManager, scheduler].map((program) => program.stop('SIGKILL')));
+  }
+
+  async startApiServer(): Promise<void> {
+    const { plane, paths } = this.#parts;
+    await startApiServer(plane, paths);
+  }
+
   /** https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster */
   async restoreSnapshot(file: string): Promise<void> {
     const { plane, paths, bin } = this.#parts;
-    const controllers = [plane.controllerManager, plane.scheduler];
-    await Promise.all(
-      [...controllers, plane.apiServer, plane.etcd].map((program) => program.stop('SIGKILL')),
-    );
+    await this.stopApiServer();
+    await plane.etcd.stop('SIGKILL');
     const old = `${paths.etcd}.before`;
     rmSync(old, { recursive: true, force: true });
     if (existsSync(paths.etcd)) renameSync(paths.etcd, old);
@@ -154,9 +162,7 @@ export class Handle implements Cluster {
     const raise = ['--bump-revision=1000000', '--mark-compacted'];
     await run([join(bin, 'etcdutl'), 'snapshot', 'restore', file, `--data-dir=${paths.etcd}`, ...raise]);
     plane.etcd.start();
-    plane.apiServer.start();
-    await waitForApi(plane, paths);
-    for (const program of controllers) program.start();
+    await this.startApiServer();
   }
 
   async freshNamespace(name: string, labels: Record<string, string> = {}): Promise<void> {

@@ -241,7 +241,7 @@ describe('node router in the cluster', function () {
     const address = await start({ name: 'kept', node: first });
     await sees(first, `via ${address} | blackhole`);
     const router = await routerOn(first);
-    await cluster.apiServer.stop('SIGKILL');
+    await cluster.stopApiServer();
     let metrics = '';
     try {
       await waitFor(
@@ -266,10 +266,8 @@ describe('node router in the cluster', function () {
       );
       expect(await look(first)).to.equal(`via ${address} | blackhole`);
     } finally {
-      cluster.apiServer.start();
+      await cluster.startApiServer();
     }
-    const isReady = async () => (await cluster.api.request('GET', '/readyz')).status === 200;
-    await waitFor('the API server to be ready', isReady, { deadlineMs: patientMs });
     const backAtMs = performance.now();
     await cluster.api.call(
       'PATCH',
