@@ -21,13 +21,16 @@ protocol bgp portable_lb_{{ add1 $i }} {
   ipv4 { import filter portable_lb; export none; add paths rx; gateway recursive; };
 }
 {{- end }}
-protocol kernel { merge paths on limit 64; ipv4 { export all; }; }   # or add to yours
+protocol direct portable_lb_links { ipv4; }   # next-hops are looked up among its routes
+# one protocol kernel to a table: where there is one, "merge paths on limit 64;" goes into that
+protocol kernel { merge paths on limit 64; ipv4 { export where source = RTS_BGP; }; }
 {{- end }}
 
 {{- define "portable-lb.frrSnippet" -}}
 {{- range $i, $prefix := .Values.vip.prefixes -}}
 ip prefix-list portable-lb seq {{ mul 10 (add1 $i) }} permit {{ $prefix }}
 {{ end -}}
+ip prefix-list portable-lb-nothing seq 10 deny any
 router bgp {{ int64 .Values.bgp.localAS }}
 {{- range include "portable-lb.routerPeers" . | fromJsonArray }}
  neighbor {{ . }} remote-as {{ int64 $.Values.bgp.localAS }}
@@ -37,6 +40,7 @@ router bgp {{ int64 .Values.bgp.localAS }}
   maximum-paths ibgp 64
 {{- range include "portable-lb.routerPeers" . | fromJsonArray }}
   neighbor {{ . }} prefix-list portable-lb in
+  neighbor {{ . }} prefix-list portable-lb-nothing out
 {{- end }}
  exit-address-family
 {{- end }}
@@ -55,6 +59,8 @@ afi-safi-name = "ipv4-unicast"
 [neighbors.afi-safis.add-paths.config]
 receive = true
 {{ end -}}
+[global.use-multiple-paths.config]
+enabled = true
 [zebra.config]   # routes into the kernel by FRR's zebra
 enabled = true
 url = "unix:/var/run/frr/zserv.api"

@@ -12,13 +12,16 @@ protocol bgp portable_lb_{{ add1 $i }} {
   ipv4 { import filter portable_lb; export none; add paths rx; gateway recursive; };
 }
 {{- end }}
-protocol kernel { merge paths on limit {{ int .Values.bgp.maxPaths }}; ipv4 { export all; }; }   # or add to yours
+protocol direct portable_lb_links { ipv4; }   # next-hops are looked up among its routes
+# one protocol kernel to a table: where there is one, "merge paths on limit {{ int .Values.bgp.maxPaths }};" goes into that
+protocol kernel { merge paths on limit {{ int .Values.bgp.maxPaths }}; ipv4 { export where source = RTS_BGP; }; }
 {{- end }}
 
 {{- define "route-reflector.frrSnippet" -}}
 {{- range $i, $prefix := .Values.bgp.allowedPrefixes -}}
 ip prefix-list portable-lb seq {{ mul 10 (add1 $i) }} permit {{ $prefix }} {{ if not (hasSuffix "/32" $prefix) }}le 32{{ end }}
 {{ end -}}
+ip prefix-list portable-lb-nothing seq 10 deny any
 router bgp {{ int64 .Values.bgp.localAS }}
  neighbor reflectors peer-group
  neighbor reflectors remote-as {{ int64 .Values.bgp.localAS }}
@@ -30,6 +33,7 @@ router bgp {{ int64 .Values.bgp.localAS }}
  address-family ipv4 unicast
   maximum-paths ibgp {{ int .Values.bgp.maxPaths }}
   neighbor reflectors prefix-list portable-lb in
+  neighbor reflectors prefix-list portable-lb-nothing out
  exit-address-family
 {{- end }}
 
@@ -53,6 +57,8 @@ receive = true
 prefix = "{{ . }}"
 peer-group = "reflectors"
 {{- end }}
+[global.use-multiple-paths.config]
+enabled = true
 [zebra.config]   # routes into the kernel by FRR's zebra
 enabled = true
 url = "unix:/var/run/frr/zserv.api"
