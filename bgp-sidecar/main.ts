@@ -3,6 +3,7 @@ import { monotonicMs } from '../common/clock.ts';
 import { createHealth, whyStuck } from '../common/health.ts';
 import { createLogger } from '../common/log.ts';
 import { reasonOf } from '../common/problem.ts';
+import { usual } from '../common/settings.ts';
 import { onStopSignal } from '../common/stop.ts';
 import { readConfig } from './config.ts';
 import { problems } from './errors.ts';
@@ -13,8 +14,6 @@ import { watchSettings } from './settings-source.ts';
 import { createSidecar, type Sidecar } from './sidecar.ts';
 import { createStateWriter } from './state-writer.ts';
 
-/** Where health is before the first settings that can be read. */
-const defaultHealthPort = 9441;
 const tickMs = 1_000;
 const stuckMs = 10_000;
 
@@ -55,7 +54,8 @@ async function main(): Promise<void> {
     },
     log,
   );
-  health.follow(defaultHealthPort);
+  // before the first settings that can be read, too
+  health.follow(usual.sidecarPort);
   setInterval(() => sidecar.tick(), tickMs);
   await watchSettings({
     file: config.settingsFile,

@@ -24,8 +24,6 @@ const tickMs = 1000;
 const stuckMs = 30_000;
 /** Turns that fail for the same reason are told at once and then this often. */
 const remindEveryMs = 60_000;
-/** Where health is before the first settings that can be read: whoever restarts what does not answer would do so for ever. */
-const defaultHealthPort = 9440;
 
 const log = createLogger({ program: 'controller' });
 
@@ -99,7 +97,8 @@ async function run(config: Config): Promise<number> {
     },
     log,
   );
-  health.follow(defaultHealthPort);
+  // Before the first settings that can be read, too: whoever restarts what does not answer would do so for ever.
+  health.follow(usual.controllerPort);
   const inputs = await watchInputs(config, log, (configuration) => {
     health.follow(configuration.settings.health.controllerPort);
     reconciler.offerConfiguration(configuration);

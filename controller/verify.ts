@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compareKernel } from './core/difference.ts';
-import type { IpvsService, KernelDifference, WantedService } from './core/types.ts';
+import type { KernelDifference, WantedService } from './core/types.ts';
 import type { Ipvs } from './kernel/ipvs.ts';
 import { createRefusedAddresses } from './refused-addresses.ts';
 
@@ -16,8 +16,6 @@ export interface Verified {
   readonly repaired: readonly KernelDifference[];
   /** What the kernel said of each server whose address it refuses; there are others that serve. */
   readonly leftOut: readonly string[];
-  /** The kernel's services as last read. */
-  readonly services: readonly IpvsService[];
 }
 
 export interface Verifier {
@@ -46,40 +44,36 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
   const read = async (wanted: readonly WantedService[]) => {
     const services = await (await ipvs()).services();
     const differences = compareKernel([...wanted], services, new Set(checkedOut()));
-    return { services, differences: refused.mendable(differences, wanted) };
+    return refused.mendable(differences, wanted);
   };
 
   const settle = async (wanted: readonly WantedService[], patienceMs: number) => {
     let lookedAtMs = nowMs();
-    let look = await read(wanted);
-    let fewest = look.differences.length;
+    let differences = await read(wanted);
+    let fewest = differences.length;
     let progressAtMs = nowMs();
-    for (
-      let restMs = firstLookMs;
-      look.differences.length > 0;
-      restMs = Math.min(restMs * 2, longestRestMs)
-    ) {
+    for (let restMs = firstLookMs; differences.length > 0; restMs = Math.min(restMs * 2, longestRestMs)) {
       if (nowMs() - progressAtMs >= patienceMs) break;
       await sleep(Math.max(restMs, restPerLookMs * (nowMs() - lookedAtMs)));
       lookedAtMs = nowMs();
-      look = await read(wanted);
-      if (look.differences.length < fewest) {
-        fewest = look.differences.length;
+      differences = await read(wanted);
+      if (differences.length < fewest) {
+        fewest = differences.length;
         progressAtMs = nowMs();
       }
     }
-    return look;
+    return differences;
   };
 
   return {
     async verify(wanted, patienceMs) {
       const repaired: KernelDifference[] = [];
       refused.forgetOld();
-      let { services, differences } = await settle(wanted, patienceMs);
+      let differences = await settle(wanted, patienceMs);
       let failure: Error | undefined;
       for (let round = 1; differences.length > 0 && round <= rounds && !failure; round++) {
         // a fault withdraws the prefixes at once, so what is new since the last round gets its patience too
-        if (round > 1) ({ services, differences } = await settle(wanted, patienceMs));
+        if (round > 1) differences = await settle(wanted, patienceMs);
         for (const difference of differences) {
           try {
             await repair(await ipvs(), difference);
@@ -88,13 +82,12 @@ export function createVerifier({ ipvs, checkedOut, nowMs }: VerifierParts): Veri
             if (!refused.bears(error as Error, difference, wanted)) failure ??= error as Error;
           }
         }
-        if (differences.length > 0) ({ services, differences } = await read(wanted));
+        if (differences.length > 0) differences = await read(wanted);
       }
       return {
         fault: differences.length === 0 ? undefined : describeFault(differences, failure),
         repaired,
         leftOut: differences.length === 0 ? refused.told(wanted) : [],
-        services,
       };
     },
   };

@@ -9,13 +9,13 @@ import { vip } from './vip.ts';
 
 const port = integer(1, 65_535, 'a port');
 
+/** Defaults that count where no settings can be read, too. */
+export const usual = { drainSeconds: 30, holdDownSeconds: 2, controllerPort: 9440, sidecarPort: 9441 };
+
 /**
  * The settings file, read by controller and bgp-sidecar. A section left out has the defaults of its fields;
  * the Service and vip.prefixes have none. Without bgp nothing is announced.
  */
-/** Defaults that count where no settings can be read, too. */
-export const usual = { drainSeconds: 30, holdDownSeconds: 2 };
-
 export const settingsSchema = fields({
   service,
   vip,
@@ -63,12 +63,13 @@ export const settingsSchema = fields({
     holdDownSeconds: integer(0, 300).default(usual.holdDownSeconds),
   }).prefault({}),
   health: fields({
-    controllerPort: port.default(9440),
-    sidecarPort: port.default(9441),
+    controllerPort: port.default(usual.controllerPort),
+    sidecarPort: port.default(usual.sidecarPort),
   })
     .check(
       agreeing((value, refuse) => {
-        const { controllerPort = 9440, sidecarPort = 9441 } = (value ?? {}) as Record<string, unknown>;
+        const { controllerPort = usual.controllerPort, sidecarPort = usual.sidecarPort } = (value ??
+          {}) as Record<string, unknown>;
         if (controllerPort === sidecarPort)
           refuse(
             ['sidecarPort'],

@@ -145,9 +145,8 @@ export class Handle implements Cluster {
     await Promise.all([apiServer, controllerManager, scheduler].map((program) => program.stop('SIGKILL')));
   }
 
-  async startApiServer(): Promise<void> {
-    const { plane, paths } = this.#parts;
-    await startApiServer(plane, paths);
+  startApiServer(): Promise<void> {
+    return startApiServer(this.#parts.plane, this.#parts.paths);
   }
 
   /** https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster */

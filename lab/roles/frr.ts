@@ -21,20 +21,7 @@ export async function startFrrRouter(
   const start = (daemon: string, extra: string[]) =>
     context.start({
       name: `${role.name}.${daemon}`,
-      command: inNamespace(role.netns, [
-        ...[
-          `/usr/lib/frr/${daemon}`,
-          '-i',
-          join(directory, `${daemon}.pid`),
-          '-P',
-          '0',
-          '-u',
-          'frr',
-          '-g',
-          'frr',
-        ],
-        ...['--vty_socket', directory, '--log', 'stdout', ...extra],
-      ]),
+      command: inNamespace(role.netns, frrDaemon(daemon, directory, extra)),
     });
   // Without mgmtd zebra complains several hundred times a second.
   start('mgmtd', []);
@@ -46,6 +33,12 @@ export async function startFrrRouter(
   writeFileSync(configFile, configuration());
   const bgpd = start('bgpd', ['-z', zserv, '-f', configFile]);
   return { process: bgpd, sessions: () => vtysh('show bgp ipv4 unicast summary') };
+}
+
+/** The command line of mgmtd, zebra or bgpd, with its files in this directory. */
+export function frrDaemon(daemon: string, directory: string, extra: string[]): string[] {
+  const user = ['-i', join(directory, `${daemon}.pid`), '-P', '0', '-u', 'frr', '-g', 'frr'];
+  return [`/usr/lib/frr/${daemon}`, ...user, '--vty_socket', directory, '--log', 'stdout', ...extra];
 }
 
 function configuration(): string {

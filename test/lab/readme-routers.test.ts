@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { frrDaemon } from '../../lab/roles/frr.ts';
 import { waitFor } from '../../lab/wait.ts';
 import { openSegment, podIP as router, type Segment } from './bgp-sidecar/segment.ts';
 
@@ -39,11 +40,8 @@ async function startFrr(segment: Segment): Promise<void> {
   execFileSync('chmod', ['755', segment.directory]);
   execFileSync('chown', ['-R', 'frr:frr', directory, '/run/frr']);
   const socket = join(directory, 'zserv.api');
-  const start = (name: string, extra: string[]) => {
-    const user = ['-i', join(directory, `${name}.pid`), '-P', '0', '-u', 'frr', '-g', 'frr'];
-    const options = [...user, '--vty_socket', directory, '--log', 'stdout', ...extra];
-    segment.start('pod', name, [`/usr/lib/frr/${name}`, ...options]);
-  };
+  const start = (name: string, extra: string[]) =>
+    segment.start('pod', name, frrDaemon(name, directory, extra));
   start('mgmtd', []);
   start('zebra', ['-z', socket]);
   const asked = ['vtysh', '--vty_socket', directory, '-c', 'show zebra client summary'];
